@@ -1,0 +1,140 @@
+"""What an embedder is: one required method, and the contract that every embedder keeps.
+
+The same text gets the same vector whatever it is batched with; empty input gives ``(0, dimension)``; state is saved
+without pickle; truncation is counted, never hidden.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragembed.errors import EmbeddingError
+from ragembed.registry import spec_of
+from ragembed.spec import Spec
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Dense = NDArray[np.float32]
+"""``(n, dimension)``, C-contiguous."""
+
+
+@dataclass(slots=True)
+class Truncation:
+    """How much text an embedder has cut off since it was made."""
+
+    texts: int = 0
+    tokens: int = 0
+
+
+class Embedder(ABC):
+    """Turns texts into vectors. Subclasses are dataclasses whose fields are the spec's parameters."""
+
+    name: ClassVar[str]
+    kind: ClassVar[Literal["dense", "sparse"]]
+    learns: ClassVar[bool] = False
+    """Whether `fit` must see the corpus before anything can be embedded."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Length of a vector; for sparse embedders the size of the vocabulary."""
+
+    @abstractmethod
+    def embed(self, texts: Sequence[str]) -> Dense | csr_array:
+        """Vectors ``(len(texts), dimension)`` of float32, rows in the order of `texts`."""
+
+    def embed_documents(self, texts: Sequence[str]) -> Dense | csr_array:
+        """As `embed`, with whatever the model puts before documents."""
+        return self.embed(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Dense | csr_array:
+        """As `embed`, with whatever the model puts before queries."""
+        return self.embed(texts)
+
+    def adapt(self, sample: Sequence[str]) -> None:
+        """Look at some of the corpus before first use, to settle what the spec leaves open (such as the language)."""
+
+    def fit(self, texts: Iterable[str]) -> None:
+        """Learn from the corpus. Only for embedders with `learns`."""
+        raise EmbeddingError(f"embedder {self.name} learns nothing from texts", "use it without fitting")
+
+    @property
+    def spec(self) -> Spec:
+        """The spec that makes this embedder again."""
+        return spec_of(self, self.name)
+
+    @property
+    def truncation(self) -> Truncation:
+        """What has been cut off so far; embedders without a limit never cut."""
+        return Truncation()
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How many tokens of its `tokenizer_name` one text may have before it is cut; None: no limit."""
+        return None
+
+    @property
+    def tokenizer_name(self) -> str | None:
+        """What `ragembed.tokens.tokenizer` takes to count as this embedder does; None: it has no own tokens."""
+        return None
+
+    def identity(self) -> dict[str, Any]:
+        """What an index records of its embedder, and compares when it is opened."""
+        return {"spec": str(self.spec), "kind": self.kind, "state": self.state_hash()}
+
+    def state_hash(self) -> str | None:
+        """sha256 of what was learnt or loaded; None where the spec says everything."""
+        return None
+
+    def save(self, folder: Path) -> None:
+        """Write the spec and the learnt state to `folder` (made if absent)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "embedder.json").write_text(json.dumps({"spec": str(self.spec)}) + "\n", encoding="utf-8")
+        self.save_state(folder)
+
+    def save_state(self, folder: Path) -> None:
+        """Write what was learnt; nothing by default."""
+
+    def load_state(self, folder: Path) -> None:
+        """Read back what `save_state` wrote; nothing by default."""
+
+
+def as_dense(vectors: Any, rows: int, dimension: int, who: str) -> Dense:
+    """`vectors` as C-contiguous float32 ``(rows, dimension)``; a wrong shape, NaN or infinity is an error."""
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    if array.shape != (rows, dimension):
+        raise EmbeddingError(
+            f"embedder {who} gave vectors of shape {array.shape} where {(rows, dimension)} is expected",
+            "the embedder is broken, or its files belong to another model",
+        )
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise EmbeddingError(f"embedder {who} gave NaN or infinity for text {row} of {rows}", "check that text")
+    return array
+
+
+def normalized(vectors: Dense) -> Dense:
+    """Rows scaled to length 1; rows of zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """sha256 over the contents of `paths` in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
