@@ -1,0 +1,34 @@
+"""Shared fixtures. The repository root is taken off the path, so that the tests see the installed package."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+
+
+def _shared(kind: str) -> Path:
+    folder = SHARED / kind
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have ../shared/{kind}")
+        pytest.skip(f"needs the test collections in ../shared/{kind}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real test collections; skips where it is absent, fails in CI."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def shared_fixtures() -> Path:
+    """Expected values that others published; skips where they are absent, fails in CI."""
+    return _shared("fixtures")
