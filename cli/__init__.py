@@ -1,1 +1,70 @@
-"""."""
+"""The command line. One file per command; nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from ragembed.cli import chunk, datasets, doctor, embed, evaluate, index, info, query
+from ragembed.errors import RagembedError
+
+app = typer.Typer(
+    name="ragembed",
+    help="Index documents, search them, and measure which way of embedding retrieves best.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("index")(index.index)
+app.command("query")(query.query)
+app.command("eval")(evaluate.evaluate)
+app.command("chunk")(chunk.chunk)
+app.command("embed")(embed.embed)
+app.command("info")(info.info)
+app.command("datasets")(datasets.datasets)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ragembed import __version__
+
+        print(f"ragembed {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+    debug: bool = typer.Option(False, "--debug", envvar="RAGEMBED_DEBUG", help="Show tracebacks of errors."),
+) -> None:
+    if debug:
+        os.environ["RAGEMBED_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line: exit 0 on success, 1 on an expected failure, 2 on wrong usage, 130 on Ctrl-C."""
+    try:
+        app()
+    except RagembedError as error:
+        if os.environ.get("RAGEMBED_DEBUG"):
+            raise
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; what was committed stays, run the same command to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if os.environ.get("RAGEMBED_DEBUG"):
+            raise
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"error: {what}{error.strerror or error}; check the path, its permissions and the disk", file=sys.stderr)
+        sys.exit(1)

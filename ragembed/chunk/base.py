@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from ragembed.registry import spec_of
@@ -13,6 +13,9 @@ from ragembed.types import Chunk, Document
 
 Span = tuple[int, int]
 """Half-open character offsets ``[start, end)`` into a document's text."""
+
+Heading = tuple[int, int, str]
+"""``(start, level, title)``: where a section's heading begins, how deep it is (from 1) and what it says."""
 
 
 class Chunker(ABC):
@@ -29,16 +32,28 @@ class Chunker(ABC):
         """The spec that makes this chunker again."""
         return spec_of(self, self.name)
 
-    def context(self, chunk_start: int, document: Document) -> str:
-        """Text put before a chunk when it is embedded, such as the headings above it; empty by default."""
+    def headings(self, document: Document) -> Sequence[Heading]:
+        """The headings of `document` in order of their starts; those that its reader found, by default."""
+        return [tuple(row) for row in document.metadata.get("headings", ())]
+
+    def context(self, path: Sequence[str]) -> str:
+        """Text put before a chunk when it is embedded; none by default.
+
+        `path` holds the titles of the sections that the chunk begins in, from the outermost to the innermost.
+        """
         return ""
 
     def chunk(self, document: Document) -> Iterator[Chunk]:
-        """Chunks of `document` in order; ``document.text[c.start:c.end] == c.text`` holds for each."""
-        place = _Place(document)
+        """Chunks of `document` in order; ``document.text[c.start:c.end] == c.text`` holds for each.
+
+        Their metadata says where they are, as far as the reader told: ``line`` and ``page`` (both from 1) and
+        ``heading`` (the titles above, joined by `` > ``), and under ``context`` what `context` gives.
+        """
+        place = _Place(document, self.headings(document))
         for number, (start, end) in enumerate(self.spans(document)):
-            metadata = place.of(start)
-            context = self.context(start, document)
+            place.move(start)
+            metadata = place.metadata()
+            context = self.context(place.path)
             if context:
                 metadata["context"] = context
             text = document.text[start:end]
@@ -46,43 +61,42 @@ class Chunker(ABC):
 
 
 class _Place:
-    """Where in its source a chunk begins: line, page and the headings above it, as far as the reader told."""
+    """Where in its source a chunk begins. It only moves forward, so that all moves together are linear."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, headings: Sequence[Heading]) -> None:
         metadata = document.metadata
         self.text = document.text
+        self.at = 0
         self.line: int | None = metadata.get("first_line")
-        self.counted = 0
         self.pages: list[int] = list(metadata.get("pages", ()))
-        self.headings: list[tuple[int, int, str]] = [tuple(row) for row in metadata.get("headings", ())]
-        self.heading_starts = [row[0] for row in self.headings]
+        self.headings = headings
+        self.passed = 0
+        self.open: list[Heading] = []
 
-    def of(self, start: int) -> dict[str, Any]:
-        """Metadata of a chunk that begins at `start`; starts must not decrease from call to call."""
+    @property
+    def path(self) -> list[str]:
+        """Titles of the sections that are open here, from the outermost to the innermost."""
+        return [title for _, _, title in self.open]
+
+    def move(self, start: int) -> None:
+        """Go to `start`, which must not lie before the last one."""
+        if self.line is not None:
+            self.line += self.text.count("\n", self.at, start)
+        self.at = start
+        while self.passed < len(self.headings) and self.headings[self.passed][0] <= start:
+            heading = self.headings[self.passed]
+            while self.open and self.open[-1][1] >= heading[1]:
+                self.open.pop()
+            self.open.append(heading)
+            self.passed += 1
+
+    def metadata(self) -> dict[str, Any]:
+        """Line, page and headings here, each only where it is known."""
         found: dict[str, Any] = {}
         if self.line is not None:
-            self.line += self.text.count("\n", self.counted, start)
-            self.counted = max(self.counted, start)
             found["line"] = self.line
         if self.pages:
-            found["page"] = bisect.bisect_right(self.pages, start)
-        path = heading_path(self.headings, bisect.bisect_right(self.heading_starts, start))
-        if path:
-            found["heading"] = " > ".join(path)
+            found["page"] = bisect.bisect_right(self.pages, self.at)
+        if self.open:
+            found["heading"] = " > ".join(self.path)
         return found
-
-
-def heading_path(headings: list[tuple[int, int, str]], count: int) -> list[str]:
-    """Titles from the outermost section to the innermost one that is open after the first `count` headings.
-
-    `headings` are ``(start, level, title)`` in order of their starts.
-    """
-    path: list[str] = []
-    level = 10**9
-    for _, its_level, title in reversed(headings[:count]):
-        if its_level < level:
-            path.append(title)
-            level = its_level
-        if level <= 1:
-            break
-    return path[::-1]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ragembed.errors import ReadError
 from ragembed.types import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read. `id` is its path, with ``/``, below the common parent of the paths that were asked for."""
+    """A file to read. `id` is its path, with ``/``, below the common parent of the paths asked for."""
 
     path: Path
     id: str
     size: int
     mtime_ns: int
+    named: bool = False
+    """Whether the user named this very file: it is then read or reported, never silently left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,17 @@ class Failure:
 
     where: str
     reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was left out without being an error: how many files or folders (or empty rows), by reason."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def skip(self, reason: str) -> None:
+        """Count one more."""
+        self.skipped[reason] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +57,29 @@ class ReadOptions:
     encoding: str | None = None
     """Encoding of text files; None: detect."""
     text_fields: tuple[str, ...] = ()
-    """Fields of a row that make its text; empty: ``text``, ``contents``, ``content``, ``page_content``, ``body``,
-    else all strings."""
+    """Fields of a row that make its text; empty: the first of ``text``, ``contents``, ``content``,
+    ``page_content`` and ``body``, else all strings."""
     title_field: str | None = None
     """Field of a row that holds its title; None: ``title`` where there is one."""
     id_field: str | None = None
     """Field of a row that holds its id; None: ``_id`` or ``id`` where there is one, else the line number."""
 
+    def __post_init__(self) -> None:
+        for name in ("max_bytes", "max_expanded"):
+            if getattr(self, name) < 1:
+                raise ReadError(f"{name} is {getattr(self, name)}", "give a size of at least 1 byte")
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        b"a".decode(name, errors="replace")
+    except (LookupError, ValueError) as error:
+        raise ReadError(
+            f"unknown encoding {name!r}", "use one of Python's names, such as utf-8, cp1252 or shift_jis"
+        ) from error
+
 
 Reader = Callable[[Source, bytes, ReadOptions], Iterator[Document | Failure]]
-"""A reader takes a source and its bytes and gives its documents. It raises `ReadError` when all of it is broken."""
+"""Takes a source and its bytes and gives its documents; raises `ReadError` when all of it is broken."""

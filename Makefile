@@ -1,0 +1,62 @@
+# Every target installs what it needs into .venv, with every version pinned by constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo setup test check format types bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.all: $(VENV)/.core
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[all,dev]'
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.all
+	$(PIP) -e '.[all,dev,bench]'
+	touch $@
+
+setup: $(VENV)/.all  ## install everything: all extras and the tools for development
+
+demo: $(VENV)/.core  ## index the docs and the small collection, ask three questions, evaluate (core only)
+	rm -rf demo
+	$(BIN)/ragembed index README.md docs datasets/loaders/primer/corpus.jsonl -o demo/docs.index
+	$(BIN)/ragembed query "how are documents split into passages?" -i demo/docs.index -k 3
+	$(BIN)/ragembed query "why does BM25 not grow without bound when a word repeats?" -i demo/docs.index -k 3
+	$(BIN)/ragembed query "is the difference between two systems real?" -i demo/docs.index -k 3
+	$(BIN)/ragembed eval --dataset primer --embedder onehot
+	$(BIN)/ragembed eval --dataset primer --embedder tfidf
+	$(BIN)/ragembed eval --dataset primer --embedder bm25
+
+test: $(VENV)/.all  ## run the tests
+	PYTHONSAFEPATH=1 $(BIN)/python -m pytest
+
+check: $(VENV)/.all types  ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.all  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Type checkers cannot follow the editable install's import hook; .types shows them the installed layout.
+types: $(VENV)/.all  ## mypy --strict and pyright
+	rm -rf .types && mkdir -p .types/ragembed
+	ln -s $(CURDIR)/ragembed/* .types/ragembed/
+	ln -s $(CURDIR)/cli $(CURDIR)/eval .types/ragembed/
+	ln -s $(CURDIR)/datasets/loaders .types/ragembed/datasets
+	$(BIN)/mypy -p ragembed
+	$(BIN)/pyright
+
+bench: $(VENV)/.bench  ## run the benchmarks against the peers (minutes)
+	for file in eval/bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:  ## remove what the targets made
+	rm -rf demo .types .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

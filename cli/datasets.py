@@ -1,0 +1,35 @@
+"""ragembed datasets: the test collections at hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ragembed.cli.options import Json, print_json
+
+
+def datasets(
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="[FOLDER|NAME]", help="A collection to describe; none lists those built in.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which set of judgements.")] = "test",
+    json: Json = False,
+) -> None:
+    """List the built-in test collections, or describe one."""
+    from ragembed.datasets import available, load
+
+    names = [dataset] if dataset else available()
+    rows = []
+    for name in names:
+        found = load(name, split)
+        judged = sum(len(judgements) for judgements in found.qrels.values())
+        rows.append(
+            {"dataset": found.name, "split": found.split, "documents": len(found.documents),
+             "queries": len(found.queries), "judgements": judged}
+        )  # fmt: skip
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))

@@ -1,0 +1,31 @@
+"""ragembed info: what an index holds and how it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragembed.cli.options import Json, print_json
+
+
+def info(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of the index.")],
+    json: Json = False,
+) -> None:
+    """Show what an index holds, who embedded it, and how large it is."""
+    from ragembed.pipeline import Pipeline
+
+    with Pipeline.open(index) as pipeline:
+        found = pipeline.info()
+    if json:
+        print_json(found)
+        return
+    for key in ("index", "documents", "chunks", "files", "embedder", "chunker", "index_type"):
+        print(f"{key:<12}{found[key]}")
+    for record in found["embedders"]:
+        shape = "postings" if record["dimension"] is None else f"{record['dimension']} dimensions"
+        print(f"{'settled':<12}{record['spec']} ({shape})")
+    print(f"{'segments':<12}{len(found['segments'])}, {found['dead_rows']} rows deleted")
+    print(f"{'size':<12}{found['bytes'] / 1e6:.1f} MB")

@@ -1,0 +1,59 @@
+"""Options that several commands share, and how commands print."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Index = Annotated[Path, typer.Option("-i", "--index", metavar="INDEX", help="Folder of the index.")]
+Embedder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC", help="bm25, tfidf, lsa, minilm, st:NAME ...; '+' joins several: bm25+minilm. [default: bm25]"
+    ),
+]
+Chunker = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help="whole, fixed, sentence, recursive, markdown, code. [default: recursive(tokens=256, overlap=32)]",
+    ),
+]
+Include = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Only files that match (as in .gitignore); repeatable.")
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="No files that match (as in .gitignore); repeatable.")
+]
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line of stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar with the time left on stderr; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[what]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None, what="")
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what[-50:])

@@ -1,0 +1,169 @@
+"""ragembed query: a question -> ranked passages, or many questions -> a TREC run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ragembed.cli.options import Index, Json, note, print_json
+from ragembed.errors import QueryError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from ragembed.pipeline import Pipeline
+    from ragembed.types import Hit
+
+_SHOWN = 480
+"""Characters of a passage that are shown."""
+
+
+def query(
+    index: Index,
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to search; '-' reads it from stdin.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", "--top-k", help="How many hits.")] = 10,
+    queries: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Queries as JSON Lines ({_id, text}) or as lines 'id<TAB>text'."),
+    ] = None,
+    run: Annotated[Path | None, typer.Option(metavar="OUT", help="With --queries: write a TREC run of documents.")] = None,
+    json: Json = False,
+) -> None:
+    """Search an index. Without TEXT on a terminal it asks for queries one after another."""
+    from ragembed.pipeline import Pipeline
+
+    if queries is None and run is not None:
+        raise typer.BadParameter("--run needs --queries")
+    if queries is not None and text is not None:
+        raise typer.BadParameter("give TEXT or --queries, not both")
+    if queries is None and text is None and not sys.stdin.isatty():
+        raise typer.BadParameter("TEXT is missing; '-' reads it from stdin")
+    with Pipeline.open(index) as pipeline:
+        if queries is not None:
+            _batch(pipeline, queries, k, run, json)
+        elif text is None:
+            _converse(pipeline, k)
+        else:
+            _answer(pipeline, sys.stdin.read().strip() if text == "-" else text, k, json)
+
+
+def _answer(pipeline: Pipeline, text: str, k: int, json: bool) -> None:
+    hits = pipeline.search(text, k)
+    if json:
+        print_json({"query": text, "hits": [_plain(hit) for hit in hits]})
+    else:
+        _print(pipeline, text, hits)
+
+
+def _converse(pipeline: Pipeline, k: int) -> None:
+    note("type a query; an empty line or Ctrl-D ends")
+    while True:
+        try:
+            text = input("query> ").strip()
+        except EOFError:
+            return
+        if not text:
+            return
+        try:
+            _answer(pipeline, text, k, json=False)
+        except QueryError as error:
+            note(f"error: {error}")
+
+
+def _batch(pipeline: Pipeline, path: Path, k: int, run: Path | None, json: bool) -> None:
+    from ragembed.datasets import read_queries
+
+    texts = read_queries(path)
+    if run is not None:
+        from ragembed.eval.runs import write_run
+
+        answers = dict(zip(texts, pipeline.search_documents(list(texts.values()), k), strict=True))
+        write_run(run, answers)
+        hits = sum(len(answer) for answer in answers.values())
+        if json:
+            print_json({"queries": len(texts), "hits": hits, "run": str(run)})
+        else:
+            print(f"{len(texts)} queries, {hits} hits: {run}")
+        return
+    for (identifier, text), found in zip(texts.items(), pipeline.search_many(list(texts.values()), k), strict=True):
+        if json:
+            print_json({"query_id": identifier, "query": text, "hits": [_plain(hit) for hit in found]})
+        else:
+            print(f"\n{identifier}: {text}")
+            _print(pipeline, text, found)
+
+
+def _plain(hit: Hit) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "id": chunk.id,
+        "document_id": chunk.document_id,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+        "metadata": dict(chunk.metadata),
+        **({"parts": {name: {"rank": r, "score": s} for name, (r, s) in hit.parts.items()}} if len(hit.parts) > 1 else {}),
+    }
+
+
+def _print(pipeline: Pipeline, text: str, hits: list[Hit]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if not hits:
+        console.print("no hits")
+    for hit in hits:
+        console.print(_heading(hit))
+        console.print(_passage(pipeline, text, hit.chunk.text))
+        console.print()
+
+
+def _heading(hit: Hit) -> Text:
+    from rich.text import Text
+
+    metadata = hit.chunk.metadata
+    place = hit.chunk.document_id
+    if "page" in metadata:
+        place += f" page {metadata['page']}"
+    elif "line" in metadata and metadata.get("format") != "rows":
+        place += f":{metadata['line']}"
+    heading = Text.assemble((f"{hit.rank}. ", "bold"), (f"{hit.score:.4g}  ", "cyan"), (place, "bold green"))
+    name = metadata.get("heading") or metadata.get("title")
+    if name:
+        heading.append(f"  {name}", "dim")
+    return heading
+
+
+def _passage(pipeline: Pipeline, query: str, passage: str) -> Text:
+    """The part of the passage with most of the query's words, those marked."""
+    from rich.text import Text
+
+    from ragembed.analysis import highlight_spans
+
+    analyzer = pipeline.analyzer
+    shown = passage
+    spans = highlight_spans(analyzer, passage, analyzer.terms(query))
+    if len(passage) > _SHOWN:
+        at = max((start for start, _ in spans), key=lambda s: sum(s <= a < s + _SHOWN for a, _ in spans), default=0)
+        at = passage.rfind(" ", 0, max(at - 40, 0) + 1) + 1
+        end = passage.rfind(" ", at, at + _SHOWN)
+        end = end if end > at else at + _SHOWN
+        shown = passage[at:end]
+        spans = [(start - at, stop - at) for start, stop in spans if start >= at and stop <= end]
+        before, after = "… " if at else "", " …" if end < len(passage) else ""
+    else:
+        before = after = ""
+    text = Text(before)
+    body = Text(shown)
+    for start, stop in spans:
+        body.stylize("bold yellow", start, stop)
+    return text.append_text(body).append(after)
+
+

@@ -1,0 +1,72 @@
+"""What the benchmarks share: alternating runs, medians, ratios, and a line about the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+"""Where the real test collections lie, beside the checkout."""
+
+
+def machine(*packages: str) -> str:
+    """Processor, cores, Python and the versions of `packages`."""
+    model = "unknown CPU"
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, {cores} cores, Python {platform.python_version()}; {versions}"
+
+
+def alternate(runs: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
+    """Median wall seconds of each of `runs`, called in turn `repeat` times after one call that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(repeat + 1):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run()
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def alternate_commands(commands: Mapping[str, Sequence[str]], repeat: int) -> dict[str, float]:
+    """`alternate` over whole processes; a command that fails stops the benchmark."""
+
+    def runner(command: Sequence[str]) -> Callable[[], object]:
+        return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return alternate({name: runner(command) for name, command in commands.items()}, repeat)
+
+
+def in_process(script: str | Path, *arguments: str) -> Any:
+    """What ``python script arguments`` prints last, decoded from JSON: a measurement in a process of its own."""
+    done = subprocess.run([sys.executable, str(script), *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_megabytes() -> float:
+    """Largest resident size that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a Markdown table; floats with three significant digits."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row) + " |")
+    print(flush=True)

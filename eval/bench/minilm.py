@@ -1,0 +1,129 @@
+"""`minilm` against sentence-transformers on SciFact: the ranking's nDCG@10, and the time to encode.
+
+Ours is the embedder and an exact FAISS index of inner products; theirs is `SentenceTransformer.encode` and its
+`util.semantic_search`, with the same weights. ir_measures scores both. The documents are encoded slice by slice,
+each slice by both in turn (and each first in turn), so that both see the same machine.
+
+    python eval/bench/minilm.py [--documents 5183] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harness import SHARED, machine
+
+from ragembed.datasets import load
+from ragembed.embed import EMBEDDERS
+from ragembed.embed.minilm import find_minilm
+from ragembed.threads import available_threads, set_threads
+from ragembed.types import Run
+
+SLICE = 512
+DEPTH = 100
+Encode = Callable[[Sequence[str]], Any]
+
+
+def in_turn(texts: Sequence[str], sides: dict[str, Encode]) -> dict[str, tuple[Any, float]]:
+    """Vectors and seconds of each side over all of `texts`."""
+    parts: dict[str, list[Any]] = {name: [] for name in sides}
+    seconds = dict.fromkeys(sides, 0.0)
+    for number, start in enumerate(range(0, len(texts), SLICE)):
+        order = list(sides) if number % 2 else list(reversed(sides))
+        for name in order:
+            started = time.perf_counter()
+            parts[name].append(sides[name](texts[start : start + SLICE]))
+            seconds[name] += time.perf_counter() - started
+        print(f"\r{min(start + SLICE, len(texts))}/{len(texts)} texts", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return {name: (np.concatenate(parts[name]), seconds[name]) for name in sides}
+
+
+def our_run(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) -> Run:
+    """Ranking by FAISS."""
+    import faiss
+
+    index = faiss.IndexFlatIP(documents.shape[1])
+    index.add(documents)
+    scores, rows = index.search(queries, min(DEPTH, len(ids)))
+    return {
+        query: {ids[row]: float(score) for score, row in zip(scores[n], rows[n], strict=True)}
+        for n, query in enumerate(query_ids)
+    }
+
+
+def their_run(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) -> Run:
+    """Ranking by sentence-transformers."""
+    from sentence_transformers import util
+
+    found = util.semantic_search(queries, documents, top_k=DEPTH)
+    return {
+        query: {ids[int(hit["corpus_id"])]: float(hit["score"]) for hit in hits}
+        for query, hits in zip(query_ids, found, strict=True)
+    }
+
+
+def main() -> None:
+    """Run it and print a line of JSON last."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--documents", type=int, default=None, help="only the first so many (the quality is then moot)"
+    )
+    parser.add_argument("--threads", type=int, default=available_threads())
+    options = parser.parse_args()
+    set_threads(options.threads)
+
+    import ir_measures
+    from sentence_transformers import SentenceTransformer
+
+    dataset = load(SHARED / "scifact")
+    documents = list(dataset.documents)[: options.documents]
+    ids, texts = [document.id for document in documents], [document.text for document in documents]
+    query_ids = [query for query in dataset.queries if query in dataset.qrels]
+    queries = [dataset.queries[query] for query in query_ids]
+
+    ours = EMBEDDERS.create("minilm")
+    theirs = SentenceTransformer(str(find_minilm()), local_files_only=True)
+    ours.embed_queries(queries[:8])
+    theirs.encode(queries[:8])
+    encoded = in_turn(texts, {"ragembed": ours.embed_documents, "sentence-transformers": theirs.encode})
+
+    ndcg = ir_measures.nDCG @ 10
+    our_documents, our_seconds = encoded["ragembed"]
+    their_documents, their_seconds = encoded["sentence-transformers"]
+    our_score = ir_measures.calc_aggregate(
+        [ndcg], dataset.qrels, our_run(our_documents, ours.embed_queries(queries), ids, query_ids)
+    )[ndcg]
+    their_score = ir_measures.calc_aggregate(
+        [ndcg], dataset.qrels, their_run(their_documents, theirs.encode(queries), ids, query_ids)
+    )[ndcg]
+    print(machine("torch", "sentence-transformers", "faiss-cpu"))
+    print(f"{len(texts)} documents, {len(queries)} queries, {options.threads} threads")
+    print(
+        f"nDCG@10  ragembed {our_score:.4f}   sentence-transformers {their_score:.4f}   (at least 0.640, within 0.001)"
+    )
+    print(
+        f"seconds  ragembed {our_seconds:.1f}   sentence-transformers {their_seconds:.1f}   ratio {our_seconds / their_seconds:.3f}"
+    )
+    print(f"cut off  {ours.truncation.texts} texts, {ours.truncation.tokens} tokens")
+    result = {
+        "ndcg@10": {"ragembed": our_score, "sentence-transformers": their_score},
+        "seconds": {"ragembed": our_seconds, "sentence-transformers": their_seconds},
+        "largest_difference": float(np.abs(our_documents - their_documents).max()),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Running an embedder over a test collection, through the same pipeline that a user's documents go through."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragembed.datasets import Dataset
+from ragembed.errors import QueryError
+from ragembed.eval.measures import Scores
+from ragembed.eval.measures import evaluate as score
+from ragembed.eval.names import Measure, parse_measures
+from ragembed.eval.runs import write_run
+from ragembed.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an embedder reached on a collection, and what it took."""
+
+    dataset: str
+    split: str
+    embedder: str
+    """The spec that was asked for, in canonical form."""
+    chunker: str
+    measures: dict[str, float]
+    queries: int
+    documents: int
+    chunks: int
+    truncated: int
+    """Chunks of which the embedder cut off the end."""
+    seconds: dict[str, float]
+    """``index``: chunking, embedding and storing all documents; ``query``: embedding and searching all queries."""
+    scores: Scores
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, without the values of single queries."""
+        return {
+            "dataset": self.dataset,
+            "split": self.split,
+            "embedder": self.embedder,
+            "chunker": self.chunker,
+            "measures": self.measures,
+            "queries": self.queries,
+            "documents": self.documents,
+            "chunks": self.chunks,
+            "truncated": self.truncated,
+            "seconds": self.seconds,
+            "unanswered": list(self.scores.unanswered),
+            "without_relevant": list(self.scores.without_relevant),
+        }
+
+
+def evaluate_embedder(
+    dataset: Dataset,
+    embedder: str,
+    chunker: str | None = None,
+    measures: str | Iterable[str | Measure] = "nDCG@10,R@100",
+    *,
+    k: int = 100,
+    run_file: Path | None = None,
+) -> Evaluation:
+    """Index `dataset` in a temporary folder, answer its judged queries with `k` documents each, and score them.
+
+    Documents stay whole unless a `chunker` is named; then a document scores its best chunk (MaxP).
+    """
+    wanted = parse_measures(measures)
+    deepest = max((int(measure.cutoff or 0) for measure in wanted), default=0)
+    if deepest > k:
+        raise QueryError(
+            f"a measure looks {deepest} documents deep, only {k} are retrieved", f"give -k {deepest}"
+        )
+    judged = {query: dataset.queries[query] for query in dataset.qrels if query in dataset.queries}
+    with tempfile.TemporaryDirectory(prefix="ragembed-eval-") as folder:
+        with Pipeline.create(Path(folder) / "index", embedder, chunker or "whole") as pipeline:
+            started = time.perf_counter()
+            report = pipeline.add(dataset.documents)
+            indexed = time.perf_counter()
+            answers = pipeline.search_documents(list(judged.values()), k)
+            answered = time.perf_counter()
+            config = pipeline.config
+    run = dict(zip(judged, answers, strict=True))
+    if run_file is not None:
+        write_run(run_file, run)
+    scores = score(dataset.qrels, run, wanted)
+    return Evaluation(
+        dataset=dataset.name,
+        split=dataset.split,
+        embedder=config.embedder,
+        chunker=config.settled_chunker or config.chunker,
+        measures=scores.means,
+        queries=len(dataset.qrels),
+        documents=len(dataset.documents),
+        chunks=report.chunks,
+        truncated=report.truncated,
+        seconds={"index": round(indexed - started, 3), "query": round(answered - indexed, 3)},
+        scores=scores,
+    )

@@ -1,0 +1,74 @@
+"""TREC run files: ``query-id Q0 document-id rank score tag``, one line for each retrieved document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from ragembed.errors import DatasetError
+from ragembed.eval.ranking import check_scores, ranked
+from ragembed.lines import fields, read_lines, write_lines
+from ragembed.types import Run
+
+_SHAPE = "write 'query-id Q0 document-id rank score tag'"
+
+
+def read_run(path: Path) -> Run:
+    """Read a run. Ranks and tags are not kept: the scores make the order, as in trec_eval.
+
+    Raises `DatasetError` with the line for a wrong number of columns, a score that is no number or NaN, and a
+    document retrieved twice for one query. A file without lines is an empty run.
+    """
+    run: Run = {}
+    for number, query, document, written in _rows(path):
+        try:
+            score = float(written)
+        except ValueError:
+            score = float("nan")
+        if score != score:
+            raise DatasetError(f"{path} line {number}: the score {written!r} is no number", _SHAPE)
+        found = run.setdefault(query, {})
+        if document in found:
+            first = next(at for at, q, d, _ in _rows(path) if (q, d) == (query, document))
+            raise DatasetError(
+                f"{path} has document {document!r} for query {query!r} on line {first} and on line {number}",
+                "keep one of the two lines",
+            )
+        found[document] = score
+    return run
+
+
+def write_run(path: Path, run: Run, tag: str = "ragembed", k: int | None = None) -> None:
+    """Write `run` atomically: documents in trec_eval's order, the first `k` of each query.
+
+    Ranks start at 1. Scores are written so that reading them back gives the same float64 (and so the same
+    float32). Raises `DatasetError` for an id or tag that is empty or holds white space, and for a NaN score.
+    """
+    write_lines(path, _lines(run, _checked("tag", tag), k))
+
+
+def _lines(run: Run, tag: str, k: int | None) -> Iterator[str]:
+    for query, scores in run.items():
+        _checked("query id", query)
+        check_scores(query, scores)
+        for rank, document in enumerate(islice(ranked(scores), k), 1):
+            yield f"{query} Q0 {_checked('document id', document)} {rank} {float(scores[document])!r} {tag}"
+
+
+def _checked(what: str, name: str) -> str:
+    if fields(name) != [name]:
+        raise DatasetError(
+            f"the {what} {name!r} does not fit into a TREC run, whose columns end at white space",
+            "rename it, for example with _ for each space",
+        )
+    return name
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    for number, line in read_lines(path):
+        columns = fields(line)
+        if len(columns) == 6:
+            yield number, columns[0], columns[2], columns[4]
+        elif columns:
+            raise DatasetError(f"{path} line {number}: {len(columns)} columns where 6 are expected", _SHAPE)

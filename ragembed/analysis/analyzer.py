@@ -1,0 +1,146 @@
+"""Text -> terms: the one tokenizer of all lexical embedders.
+
+1. Words: runs of letters, digits and combining marks; an apostrophe inside a word belongs to it. A word of several
+   parts (``don't``, ``maxLength``, ``l'homme``) becomes its parts; ``_`` and all other punctuation separate words.
+2. Text that is not ASCII is brought to Unicode NFKC first; every word is case-folded.
+3. Scripts written without spaces (Chinese, Japanese, Thai ...) become overlapping pairs of characters, and Han
+   characters also single ones, so that one-character queries find something (Nie, Gao, Zhang & Zhou 2000).
+4. Stop words of the language are dropped, the rest stemmed by Snowball; words of another script than the
+   language's are stemmed by the language that this script suggests (Cyrillic: Russian, Greek: Greek ...).
+
+Queries and documents take the same way.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import Stemmer
+
+from ragembed.analysis.languages import canonical_language, stop_words
+from ragembed.analysis.scripts import IDEOGRAPHS, MARKS, UNSPACED, script_language
+
+ANALYZER_VERSION = 1
+"""Raised whenever the same text gives other terms, so that an index made before is told apart."""
+
+_TURKISH_CAPITALS = str.maketrans("Iİ", "ıi")
+
+LONGEST_WORD = 64
+"""Longer words (base64, hashes, minified code) are cut to this many characters."""
+
+_ASCII_WORDS = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*", re.ASCII)
+# a lower-case letter or digit before an upper-case one, or the last of several capitals before a lower-case letter
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_MEMORY = 400_000
+"""Distinct words whose terms are remembered."""
+
+
+@functools.cache
+def _patterns() -> _Patterns:
+    """Compiled at the first text that is not ASCII: their large classes take longer than a small search."""
+    return _Patterns(
+        words=re.compile(rf"[^\W_][\w{MARKS}]*(?:['’](?:[^\W_]|[{MARKS}])+)*|[{MARKS}]+"),
+        unspaced=re.compile(rf"[{UNSPACED}]+"),
+        ideograph=re.compile(rf"[{IDEOGRAPHS}]"),
+        marks=re.compile(rf"([{MARKS}]{{30}})[{MARKS}]+"),
+    )
+
+
+class _Patterns(NamedTuple):
+    words: re.Pattern[str]
+    unspaced: re.Pattern[str]
+    ideograph: re.Pattern[str]
+    marks: re.Pattern[str]
+
+
+class Analyzer:
+    """Turns text into index terms for one language (a Snowball name or ISO code, or ``none``)."""
+
+    def __init__(self, language: str = "english") -> None:
+        self.language = canonical_language(language)
+        self._stop = stop_words(self.language)
+        self._memory: dict[str, tuple[str, ...]] = {}
+        self._stem: dict[str, Callable[[str], str]] = {}
+
+    def words(self, text: str) -> list[str]:
+        """The words of `text` as they are written (unspaced scripts: as pairs), before case, stop words and stems."""
+        if text.isascii():
+            return _ASCII_WORDS.findall(text)
+        patterns = _patterns()
+        # sorting the marks on one letter takes quadratic time, and no writing has more than a few
+        text = unicodedata.normalize("NFKC", patterns.marks.sub(r"\1", text))
+        text = patterns.unspaced.sub(_pairs, text)
+        return patterns.words.findall(text.replace("_", " "))
+
+    def terms(self, text: str) -> list[str]:
+        """The index terms of `text`, in order and with repetition."""
+        found: list[str] = []
+        for word in self.words(text):
+            found.extend(self.word_terms(word))
+        return found
+
+    def word_terms(self, word: str) -> tuple[str, ...]:
+        """The terms of one word that `words` gave: none for a stop word, several for a word of several parts."""
+        terms = self._memory.get(word)
+        if terms is None:
+            if len(self._memory) >= _MEMORY:
+                self._memory.clear()
+            terms = self._memory[word] = self._derive(word)
+        return terms
+
+    def _derive(self, word: str) -> tuple[str, ...]:
+        word = word[:LONGEST_WORD]
+        whole = self._term(word)
+        if "'" in word or "’" in word:
+            # elisions, possessives, contractions: the one-letter parts carry nothing (l'homme, dog's, don't)
+            parts = re.split("['’]", word)
+            return tuple(term for part in parts if len(part) > 1 for term in self._term(part))
+        if not word.islower() and len(parts := _HUMP.split(word)) > 1:
+            return whole + tuple(term for part in parts for term in self._term(part))
+        return whole
+
+    def _term(self, word: str) -> tuple[str, ...]:
+        if self.language == "turkish":
+            word = word.translate(_TURKISH_CAPITALS)
+        folded = word.casefold()
+        if self.language == "none":
+            return (folded,)
+        if folded in self._stop:
+            return ()
+        language = script_language(folded[0], self.language)
+        if language is None:
+            return (folded,)
+        if language not in self._stem:
+            self._stem[language] = Stemmer.Stemmer(language, 0).stemWord
+        return (self._stem[language](folded) or folded,)
+
+
+def _pairs(match: re.Match[str]) -> str:
+    """Overlapping pairs of a run of unspaced script, and its ideographs, as words between spaces."""
+    run = match.group()
+    pairs = [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+    if len(run) > 1:
+        pairs += _patterns().ideograph.findall(run)
+    return f" {' '.join(pairs)} "
+
+
+def highlight_spans(analyzer: Analyzer, text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
+    """Where words of `text` stand that share a term with `terms`: character spans, for showing a passage."""
+    wanted = set(terms)
+    pattern = r"[A-Za-z0-9]+" if text.isascii() else rf"[{UNSPACED}]+|(?:(?![{UNSPACED}])[^\W_]|[{MARKS}])+"
+    spans: list[tuple[int, int]] = []
+    for match in re.finditer(pattern, text):
+        word, at = match.group(), match.start()
+        if not text.isascii() and _patterns().unspaced.fullmatch(word):
+            for i in range(len(word)):
+                if word[i : i + 2] in wanted:
+                    spans.append((at + i, at + min(i + 2, len(word))))
+                elif word[i] in wanted:
+                    spans.append((at + i, at + i + 1))
+        elif not wanted.isdisjoint(analyzer.word_terms(word)):
+            spans.append((at, match.end()))
+    return spans

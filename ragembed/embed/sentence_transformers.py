@@ -1,0 +1,134 @@
+"""``st:NAME-OR-FOLDER``: any dense model that sentence-transformers runs, from a folder or a cache."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from ragembed.embed.base import Dense, Embedder, Truncation, hash_files
+from ragembed.embed.model_files import find_model, tokenizer_files, tokenizer_folder, weights_hash
+from ragembed.embed.st_model import Options, StModel
+from ragembed.spec import Spec, Value
+
+
+class TransformerEmbedder(Embedder):
+    """What embedders that run through sentence-transformers share. The model is loaded on first use."""
+
+    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """Where the model lies; raises `EmbeddingError` where it is not on this machine."""
+
+    @property
+    @abstractmethod
+    def options(self) -> Options:
+        """How it is run."""
+
+    @cached_property
+    def _model(self) -> StModel:
+        return StModel(self.folder, self.options)
+
+    @cached_property
+    def _weights(self) -> str:
+        return weights_hash(self.folder)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._model.dimension
+
+    def embed(self, texts: Sequence[str]) -> Dense:
+        """The same as `embed_documents`."""
+        return self._model.encode(texts, "document")
+
+    def embed_queries(self, texts: Sequence[str]) -> Dense:
+        """Vectors ``(len(texts), dimension)`` of queries, with the model's query prompt before each."""
+        return self._model.encode(texts, "query")
+
+    @property
+    def truncation(self) -> Truncation:
+        """What has been cut off so far, in the model's own tokens; asking does not load the model."""
+        model: StModel | None = self.__dict__.get("_model")
+        return Truncation() if model is None else model.truncation
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How many tokens a document may have before it is cut; special tokens and prompt are taken off."""
+        return self._model.max_tokens
+
+    @property
+    def tokenizer_name(self) -> str | None:
+        """The folder of the model's ``tokenizer.json``; None where its tokenizer has another form."""
+        part = tokenizer_folder(self.folder)
+        return None if part is None or not (part / "tokenizer.json").is_file() else str(part)
+
+    def state_hash(self) -> str:
+        """sha256 over the model's weights."""
+        return self._weights
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the vectors, and nothing of where the model lies or what it runs on."""
+        part = tokenizer_folder(self.folder)
+        return {
+            **super().identity(),
+            "spec": str(Spec(self.name, None, self._deciding())),
+            "dimension": self.dimension,
+            "tokenizer": None if part is None else hash_files(tokenizer_files(part)),
+            "prompts": dict(self._model.prompts),
+            "modules": self._model.pooling,
+            "normalized": self._model.normalized,
+            "max_sequence": self._model.max_sequence,
+        }
+
+    def _deciding(self) -> tuple[tuple[str, Value], ...]:
+        indifferent = {"batch", "device", "download"}
+        return tuple((key, value) for key, value in self.spec.params if key not in indifferent)
+
+
+@dataclass(eq=False)
+class SentenceTransformersEmbedder(TransformerEmbedder):
+    """A model by its folder, or by its name on the Hugging Face hub.
+
+    Prompts are the model's own ("query"; the first of "document", "passage" and "corpus" that is not empty)
+    unless they are given, which models such as E5 need that describe theirs only in words.
+    """
+
+    name: ClassVar[str] = "st"
+
+    target: str
+    """Folder, or name on the hub; a name without an organisation is one of ``sentence-transformers``."""
+    normalize: bool = True
+    """Scale vectors to length 1, so that the inner product is the cosine."""
+    batch: int = 32
+    """Texts that go through the model at once."""
+    device: str | None = None
+    """``cpu``, ``cuda``, ``mps`` ...; none: the best there is."""
+    max_length: int | None = None
+    """Longest input in tokens, special ones included; none: what the model was made with."""
+    query_prompt: str | None = None
+    """Text put before queries; none: the model's own."""
+    document_prompt: str | None = None
+    """Text put before documents; none: the model's own."""
+    download: bool = False
+    """Fetch the model from the hub where it is not in the cache; without it the network is never used."""
+    _folder: Path | None = field(default=None, init=False, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the model lies; raises `EmbeddingError` where it is not on this machine."""
+        if self._folder is None:
+            self._folder = find_model(self.target, download=self.download)
+        return self._folder
+
+    @property
+    def options(self) -> Options:
+        """How it is run."""
+        return Options(
+            self.normalize, self.batch, self.device, self.max_length, self.query_prompt, self.document_prompt
+        )

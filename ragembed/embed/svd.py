@@ -1,0 +1,73 @@
+"""Truncated SVD of a large sparse matrix, by randomised subspace iteration.
+
+Source: Halko, Martinsson & Tropp 2011, "Finding structure with randomness", SIAM Review 53(2): Algorithm 4.4
+finds the space, section 5.1 the vectors in it. The space is sought on the shorter side of the matrix, so that of
+a long and a short factor only the short one is ever held.
+
+Shapes: ``matrix`` (n, m), rank k, sketch width l = k + oversampling, at most min(n, m); b rows in a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_ROWS = 8192
+"""Rows of the matrix per block: the block's dense product, (8192, l), stays small beside the sketch."""
+
+
+def truncated_svd(
+    matrix: csr_array, rank: int, *, oversampling: int = 32, iterations: int = 6, seed: int = 0
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The `rank` largest singular values and their right singular vectors: ``(k,)`` falling, and ``(k, m)``.
+
+    Both have the dtype of `matrix` (float32 or float64). Fewer come back where the matrix has a lower rank. The
+    sign of each vector is fixed: its entry of largest magnitude is positive. Equal input gives equal output.
+    """
+    n, m = matrix.shape
+    width = min(rank + oversampling, n, m)
+    if width == 0 or matrix.nnz == 0:
+        return np.zeros(0, matrix.dtype), np.zeros((0, m), matrix.dtype)
+    if n >= m:
+        values, vectors = _right_side(matrix, rank, width, iterations, seed)
+    else:
+        values, left = _right_side(matrix.T.tocsr(), rank, width, iterations, seed)  # (k,), (k, n)
+        vectors = (matrix.T @ left.T).T / values[:, None]  # (k, m)
+    strongest = np.abs(vectors).argmax(axis=1)
+    vectors = vectors * np.sign(vectors[np.arange(len(vectors)), strongest])[:, None]
+    return values, vectors
+
+
+def _right_side(
+    matrix: csr_array, rank: int, width: int, iterations: int, seed: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Singular values ``(k,)`` and right singular vectors ``(k, m)`` of either sign."""
+    from scipy.linalg import qr, svd
+
+    rng = np.random.default_rng(seed)
+    basis: NDArray[Any] = rng.standard_normal((matrix.shape[1], width)).astype(matrix.dtype)  # (m, l)
+    for _ in range(iterations):
+        image = np.zeros_like(basis)
+        for block in _blocks(matrix):
+            image += block.T @ (block @ basis)  # (m, l) = (m, b) ((b, m) (m, l))
+        basis, _ = qr(image, mode="economic", overwrite_a=True, check_finite=False)  # (m, l), orthonormal
+    # R of the QR of matrix @ basis, block by block: the same values and right vectors, in (l, l)
+    triangle: NDArray[Any] = np.zeros((0, width), matrix.dtype)
+    for block in _blocks(matrix):
+        stacked = np.vstack([triangle, block @ basis])  # (l + b, l)
+        triangle = qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:width]
+    _, values, rotation = svd(triangle)  # (l,), (l, l)
+    # below the rounding of its dtype a value is noise, and its vector no direction of the data
+    kept = int(np.count_nonzero(values[:rank] > values[0] * width * float(np.finfo(matrix.dtype).eps)))
+    return values[:kept], rotation[:kept] @ basis.T  # (k,), (k, m)
+
+
+def _blocks(matrix: csr_array) -> Iterator[csr_array]:
+    for start in range(0, matrix.shape[0], _ROWS):
+        yield matrix[start : start + _ROWS]

@@ -1,0 +1,270 @@
+"""The catalog: which documents, chunks and segments an index has, in SQLite. A commit here is a commit of the index.
+
+Tables: `settings` (how the index was made), `files` (what was read, for the next sync), `documents`, `chunks` (texts
+and spans), `segments` (files of vectors or postings, each over a contiguous range of chunk rows), `dead` (rows that
+segments still hold though their chunks are gone). A chunk's `row` is its number in all segments; rows are never used
+twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragembed.errors import CorruptError, NotAnIndexError, StoreError, VersionError
+from ragembed.types import Chunk, Document
+
+CATALOG_NAME = "catalog.db"
+FORMAT_VERSION = 1
+APPLICATION_ID = 0x72616765  # "rage" in ASCII: marks the SQLite file as ours
+
+_SCHEMA = """
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, id TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, hash TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE documents (
+    row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, file TEXT, hash TEXT NOT NULL,
+    metadata TEXT NOT NULL
+);
+CREATE INDEX documents_by_file ON documents (file);
+CREATE TABLE chunks (
+    row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    document INTEGER NOT NULL REFERENCES documents (row), start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    text TEXT NOT NULL, metadata TEXT NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document);
+CREATE TABLE segments (
+    name TEXT PRIMARY KEY, embedder INTEGER NOT NULL, kind TEXT NOT NULL, first_row INTEGER NOT NULL,
+    rows INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE dead (row INTEGER PRIMARY KEY);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """A segment file: `rows` chunks from `first_row` on, embedded by the embedder of that number."""
+
+    name: str
+    embedder: int
+    kind: str
+    first_row: int
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file as it was when it was last read; `path` is absolute, `id` is its documents' prefix."""
+
+    path: str
+    id: str
+    size: int
+    mtime_ns: int
+    hash: str
+
+
+class Catalog:
+    """A connection to the catalog of one index. Not to be shared between threads."""
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        self.path = folder / CATALOG_NAME
+        if not create and not self.path.is_file():
+            raise NotAnIndexError(
+                f"{folder} is no index: it has no {CATALOG_NAME}" if folder.exists() else f"there is no index {folder}",
+                f"make one with: ragembed index PATH -o {folder}",
+            )
+        self.db = self._connect(folder)
+        if create:
+            self._make()
+        self._check()
+
+    def _connect(self, folder: Path) -> sqlite3.Connection:
+        query = "" if os.access(folder, os.W_OK) else "?immutable=1"  # WAL needs a writable folder otherwise
+        uri = self.path.resolve().as_uri() + query
+        db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA trusted_schema = OFF")  # a stranger's catalog runs no functions of ours
+        return db
+
+    def _make(self) -> None:
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.executescript(
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION}; {_SCHEMA} COMMIT;"
+        )
+
+    def _check(self) -> None:
+        try:
+            application = self.db.execute("PRAGMA application_id").fetchone()[0]
+            version = self.db.execute("PRAGMA user_version").fetchone()[0]
+            self.db.execute("PRAGMA foreign_keys = ON")
+            self.db.execute("PRAGMA synchronous = FULL")  # a commit must outlive a power cut
+        except sqlite3.DatabaseError as error:
+            self.db.close()
+            raise CorruptError(
+                f"{self.path} is no catalog ({error})", "restore it from a copy, or index again into a new folder"
+            ) from error
+        if application != APPLICATION_ID:
+            self.db.close()
+            raise NotAnIndexError(f"{self.path} belongs to another program", "name the folder of a ragembed index")
+        if version != FORMAT_VERSION:
+            self.db.close()
+            remedy = "upgrade ragembed" if version > FORMAT_VERSION else "index again into a new folder"
+            raise VersionError(
+                f"{self.path.parent} has format version {version}, this ragembed reads version {FORMAT_VERSION}", remedy
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
+
+    # reading
+
+    def settings(self) -> dict[str, Any]:
+        """All settings, decoded."""
+        return {key: json.loads(value) for key, value in self.db.execute("SELECT key, value FROM settings")}
+
+    def segments(self) -> list[SegmentRecord]:
+        """All segments in order of embedder and first row."""
+        rows = self.db.execute(
+            "SELECT name, embedder, kind, first_row, rows, bytes, sha256 FROM segments ORDER BY embedder, first_row"
+        )
+        return [SegmentRecord(*row) for row in rows]
+
+    def dead_rows(self) -> list[int]:
+        """Rows that segments hold though their chunks are gone, ascending."""
+        return [row for (row,) in self.db.execute("SELECT row FROM dead ORDER BY row")]
+
+    def counts(self) -> dict[str, int]:
+        """How many files, documents and chunks there are."""
+        tables = ("files", "documents", "chunks")
+        return {name: self.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+    def files(self) -> dict[str, FileRecord]:
+        """All files read, by absolute path."""
+        rows = self.db.execute("SELECT path, id, size, mtime_ns, hash FROM files")
+        return {row[0]: FileRecord(*row) for row in rows}
+
+    def document_hashes(self, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+        """Content hash and file of those of the documents that are there."""
+        found: dict[str, tuple[str, str | None]] = {}
+        for part in _parts(ids):
+            marks = ",".join("?" * len(part))
+            rows = self.db.execute(f"SELECT id, hash, file FROM documents WHERE id IN ({marks})", part)
+            found.update({identifier: (digest, file) for identifier, digest, file in rows})
+        return found
+
+    def documents_of_file(self, path: str) -> list[str]:
+        """Ids of the documents that were read from a file."""
+        return [row for (row,) in self.db.execute("SELECT id FROM documents WHERE file = ?", (path,))]
+
+    def chunks(self, rows: Sequence[int]) -> dict[int, Chunk]:
+        """The chunks of those rows; the document's metadata lies beneath the chunk's own."""
+        found: dict[int, Chunk] = {}
+        for part in _parts(rows):
+            marks = ",".join("?" * len(part))
+            cursor = self.db.execute(
+                'SELECT c.row, c.id, d.id, c.text, c.start, c."end", d.metadata, c.metadata'
+                f" FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row IN ({marks})",
+                part,
+            )
+            for row, identifier, document, text, start, end, outer, inner in cursor:
+                metadata = {**json.loads(outer), **json.loads(inner)}
+                found[row] = Chunk(identifier, document, text, start, end, metadata)
+        return found
+
+    def document_ids(self, rows: Sequence[int]) -> dict[int, str]:
+        """Which document each of those chunk rows belongs to."""
+        found: dict[int, str] = {}
+        for part in _parts(rows):
+            marks = ",".join("?" * len(part))
+            found.update(
+                self.db.execute(
+                    "SELECT c.row, d.id FROM chunks c JOIN documents d ON d.row = c.document"
+                    f" WHERE c.row IN ({marks})",
+                    part,
+                )
+            )
+        return found
+
+    # writing: only inside a transaction that the store opens
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a JSON value under `key`."""
+        text = json.dumps(value, ensure_ascii=False)
+        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, text))
+
+    def put_file(self, record: FileRecord) -> None:
+        """Note how a file was when it was read."""
+        values = (record.path, record.id, record.size, record.mtime_ns, record.hash)
+        self.db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", values)
+
+    def delete_file(self, path: str) -> None:
+        """Forget a file; its documents are deleted apart."""
+        self.db.execute("DELETE FROM files WHERE path = ?", (path,))
+
+    def put_document(self, document: Document, file: str | None, digest: str, chunks: Sequence[Chunk], row: int) -> int:
+        """Add a new document and its chunks, which get the rows from `row` on; returns the next free row."""
+        cursor = self.db.execute(
+            "INSERT INTO documents (id, file, hash, metadata) VALUES (?, ?, ?, ?)",
+            (document.id, file, digest, encode_metadata(document.metadata, document.id)),
+        )
+        number = cursor.lastrowid
+        self.db.executemany(
+            'INSERT INTO chunks (row, id, document, start, "end", text, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)',
+            (
+                (row + i, chunk.id, number, chunk.start, chunk.end, chunk.text, encode_metadata(chunk.metadata, chunk.id))
+                for i, chunk in enumerate(chunks)
+            ),
+        )
+        return row + len(chunks)
+
+    def delete_documents(self, ids: Iterable[str]) -> int:
+        """Delete documents with their chunks, whose rows become dead; returns how many documents there were."""
+        deleted = 0
+        for identifier in ids:
+            found = self.db.execute("SELECT row FROM documents WHERE id = ?", (identifier,)).fetchone()
+            if found is None:
+                continue
+            self.db.execute("INSERT INTO dead SELECT row FROM chunks WHERE document = ?", found)
+            self.db.execute("DELETE FROM chunks WHERE document = ?", found)
+            self.db.execute("DELETE FROM documents WHERE row = ?", found)
+            deleted += 1
+        return deleted
+
+    def next_row(self) -> int:
+        """The row that the next chunk gets."""
+        found = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'").fetchone()
+        return 1 if found is None else int(found[0]) + 1
+
+    def put_segment(self, record: SegmentRecord) -> None:
+        """Name a segment whose file is on disk."""
+        values = (
+            record.name, record.embedder, record.kind, record.first_row, record.rows, record.bytes, record.sha256
+        )  # fmt: skip
+        self.db.execute("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def delete_segment(self, name: str) -> None:
+        """Forget a segment; its file is swept later."""
+        self.db.execute("DELETE FROM segments WHERE name = ?", (name,))
+
+
+def encode_metadata(metadata: Any, owner: str) -> str:
+    """Metadata as JSON; a value that JSON has no form for is an error that names the owner."""
+    try:
+        return json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"the metadata of {owner} cannot be stored ({error})", "use text, numbers, booleans, lists and objects"
+        ) from error
+
+
+def _parts(values: Sequence[Any], size: int = 30_000) -> Iterable[Sequence[Any]]:
+    """`values` in parts below SQLite's limit on parameters (32,766)."""
+    return (values[i : i + size] for i in range(0, len(values), size))

@@ -1,0 +1,96 @@
+"""Search in FAISS segments: exact inner product over all live vectors.
+
+FAISS parses its files without regard to hostile input, so a file is read only after its checksum was found in the
+catalog, and only index types that this module makes are accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragembed.embed.base import Dense
+from ragembed.errors import CorruptError, EmbeddingError
+
+Rows = NDArray[np.int64]
+
+
+def encode_flat(vectors: Dense) -> bytes:
+    """The bytes of a FAISS file that holds `vectors` (n, dimension) for exact search by inner product."""
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return faiss.serialize_index(index).tobytes()  # type: ignore[no-any-return]
+
+
+def decode_flat(path: Path, rows: int, dimension: int) -> Any:
+    """The FAISS index in `path`, whose checksum the caller has verified."""
+    import faiss
+
+    index = faiss.deserialize_index(np.fromfile(path, np.uint8))
+    if type(index).__name__ not in ("IndexFlat", "IndexFlatIP"):
+        raise CorruptError(f"{path.name} holds a FAISS {type(index).__name__}, not a flat index", "index again")
+    if index.ntotal != rows or index.d != dimension:
+        raise CorruptError(
+            f"{path.name} holds {index.ntotal} vectors of {index.d} dimensions, the catalog says {rows} of {dimension}",
+            "run: ragembed verify INDEX",
+        )
+    return index
+
+
+def vectors_of(index: Any) -> Dense:
+    """All vectors of a flat index, (ntotal, dimension)."""
+    return np.asarray(index.reconstruct_n(0, index.ntotal), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseSegment:
+    """One FAISS index over the chunk rows from `first_row` on; `dead` are positions of deleted ones."""
+
+    index: Any
+    first_row: int
+    dead: Rows
+
+
+class DenseIndex:
+    """Segments of one embedder searched together."""
+
+    def __init__(self, segments: Sequence[DenseSegment], dimension: int) -> None:
+        self.segments = list(segments)
+        self.dimension = dimension
+
+    def search_many(self, queries: Dense, k: int) -> list[tuple[Rows, NDArray[np.float32]]]:
+        """The k best (rows, scores) for each query vector (n, dimension), best first, equal scores by row."""
+        if queries.shape[1] != self.dimension:
+            raise EmbeddingError(
+                f"the index has {self.dimension} dimensions, the query has {queries.shape[1]}",
+                "query with the embedder that made the index",
+            )
+        scores = np.zeros((len(queries), 0), np.float32)
+        rows = np.zeros((len(queries), 0), np.int64)
+        for segment in self.segments:
+            found_scores, at = segment.index.search(
+                queries, min(k, segment.index.ntotal), params=_without(segment.dead)
+            )
+            scores = np.hstack((scores, np.where(at >= 0, found_scores, -np.inf)))
+            rows = np.hstack((rows, at + segment.first_row))
+        order = np.lexsort((rows, -scores), axis=1)[:, :k]
+        scores = np.take_along_axis(scores, order, 1)
+        rows = np.take_along_axis(rows, order, 1)
+        live = np.isfinite(scores)
+        return [(rows[i, live[i]], scores[i, live[i]]) for i in range(len(queries))]
+
+
+def _without(dead: Rows) -> Any:
+    """Search parameters that leave out the dead positions."""
+    if not len(dead):
+        return None
+    import faiss
+
+    return faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorBatch(dead)))

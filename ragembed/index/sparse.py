@@ -1,0 +1,242 @@
+"""Search in an inverted index of one or several immutable segments.
+
+Term at a time: each query term adds its weights to an array with one score per document; the k best are found by a
+lower bound from block maxima (`_best`), which touches the whole array only in vectorised passes. The statistics (idf,
+average length) are those of the live documents of all segments together, so that a search over many segments with
+deleted documents scores exactly as one over a single new segment of the living.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragembed.embed.weighting import Floats, Statistics, Weighting
+from ragembed.index.postings import Postings
+
+Rows = NDArray[np.int64]
+
+_WARM = 8
+"""Searches after which the weights of all postings are computed at once instead of per touched list."""
+_MOST_TERMS = 200_000
+"""Query terms that are remembered, so that a long-lived index does not grow with its queries."""
+_BLOCK = 64
+"""Most documents per block maximum; at least four blocks per wanted hit keep the bound tight."""
+
+
+@dataclass(slots=True)
+class SparseSegment:
+    """One segment: `rows` are the catalog's numbers of its documents, ascending; `dead` marks the deleted ones."""
+
+    postings: Postings
+    rows: Rows
+    dead: NDArray[np.bool_] | None = None
+    factor: Floats | None = None
+    weights: Floats | None = None
+
+    def frequency(self, number: int) -> int:
+        """How many live documents hold term `number`."""
+        if self.dead is None:
+            return int(self.postings.list_starts[number + 1] - self.postings.list_starts[number])
+        documents, _ = self.postings.posting_list(number)
+        return len(documents) - int(np.count_nonzero(self.dead[documents]))
+
+
+@dataclass(slots=True)
+class Weighed:
+    """Queries as weights of terms: query i has entries ``bounds[i]:bounds[i+1]`` of `terms` and `values`."""
+
+    bounds: NDArray[np.int64]
+    terms: NDArray[np.int64]
+    """Numbers in the index's `_Terms`."""
+    values: Floats
+
+
+class _Terms(dict[str, int]):
+    """Numbers the terms of queries as they come; for each its idf and its number in every segment (-1: absent)."""
+
+    def __init__(self, segments: Sequence[SparseSegment], weighting: Weighting, documents: int) -> None:
+        super().__init__()
+        self._segments = segments
+        self._weighting = weighting
+        self._documents = documents
+        self._idf = array("d")
+        self._numbers = array("q")
+
+    def __missing__(self, term: str) -> int:
+        numbers = [segment.postings.find(term) for segment in self._segments]
+        frequency = sum(
+            segment.frequency(number)
+            for segment, number in zip(self._segments, numbers, strict=True)
+            if number >= 0
+        )
+        self._idf.append(self._weighting.idf(frequency, self._documents) if frequency else 0.0)
+        self._numbers.extend(numbers)
+        number = self[term] = len(self)
+        return number
+
+    def idf(self, terms: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The idf of terms by number; 0 for those that no live document holds."""
+        return np.frombuffer(self._idf)[terms] if len(terms) else np.zeros(0)
+
+    def numbers(self, terms: NDArray[np.int64], segment: int) -> NDArray[np.int64]:
+        """The numbers of terms in one segment, -1 for those absent."""
+        return np.frombuffer(self._numbers, np.int64)[terms * len(self._segments) + segment] if len(terms) else terms
+
+
+class SparseIndex:
+    """Segments searched together under one weighting. One instance serves one thread at a time.
+
+    `compiled` forces or forbids the use of numba; by default it is used where it is installed and repays its loading.
+    """
+
+    def __init__(
+        self, segments: Sequence[SparseSegment], weighting: Weighting, *, compiled: bool | None = None
+    ) -> None:
+        self.segments = list(segments)
+        self.weighting = weighting
+        self.compiled = compiled
+        self.statistics = _statistics(self.segments)
+        self.searches = 0
+        self._terms = self._new_terms()
+
+    def weigh(self, queries: Sequence[Sequence[str]]) -> Weighed:
+        """The weights of the queries' terms, in order of their first appearance; of absent terms 0."""
+        if len(self._terms) > _MOST_TERMS:
+            self._terms = self._new_terms()
+        number = self._terms.__getitem__
+        if self.weighting.additive:  # a repeated term may simply be added twice
+            terms = array("q", map(number, itertools.chain.from_iterable(queries)))
+            counts = array("d", [1.0]) * len(terms)
+            bounds = array("q", itertools.accumulate(map(len, queries), initial=0))
+        else:
+            terms, counts, bounds = array("q"), array("d"), array("q", [0])
+            for query in queries:
+                repetitions = Counter(query)
+                terms.extend(map(number, repetitions))
+                counts.extend(repetitions.values())
+                bounds.append(len(terms))
+        numbers = np.frombuffer(terms, np.int64)
+        at = np.frombuffer(bounds, np.int64)
+        values = self.weighting.query(np.frombuffer(counts), self._terms.idf(numbers), at)
+        return Weighed(at, numbers, values.astype(np.float32))
+
+    def search(self, terms: Sequence[str], k: int) -> tuple[Rows, Floats]:
+        """The k best rows and their scores (> 0), best first, equal scores by row."""
+        return self.search_many([terms], k)[0]
+
+    def search_many(self, queries: Sequence[Sequence[str]], k: int) -> list[tuple[Rows, Floats]]:
+        """`search` for each of `queries`."""
+        from ragembed.index import kernels
+
+        self.searches += len(queries)
+        weighed = self.weigh(queries)
+        compiled = self.compiled
+        if compiled is None:
+            compiled = kernels.worth_compiling(len(queries), self.statistics.documents)
+        parts = []
+        for which, segment in enumerate(self.segments):
+            numbers = self._terms.numbers(weighed.terms, which)
+            if compiled:
+                weights = self._weights(segment)
+                parts.append(kernels.search_many(segment, weights, weighed, numbers, k))
+            else:
+                parts.append(self._search_segment(segment, weighed, numbers, k))
+        if len(parts) == 1:
+            return parts[0]
+        return [merge_best([part[i] for part in parts], k) for i in range(len(queries))]
+
+    def _new_terms(self) -> _Terms:
+        return _Terms(self.segments, self.weighting, self.statistics.documents)
+
+    def _factor(self, segment: SparseSegment) -> Floats:
+        if segment.factor is None:
+            postings = segment.postings
+            norms = np.zeros(0, np.float32)
+            if self.weighting.cosine:
+                squares = self.weighting.raw(postings.counts) ** 2
+                norms = np.sqrt(np.bincount(postings.documents, squares, postings.size)).astype(np.float32)
+            segment.factor = self.weighting.document_factor(postings.lengths, norms, self.statistics)
+        return segment.factor
+
+    def _weights(self, segment: SparseSegment) -> Floats:
+        """The weights of all postings of `segment`, computed once."""
+        if segment.weights is None:
+            postings = segment.postings
+            segment.weights = self.weighting.document(postings.counts, self._factor(segment)[postings.documents])
+        return segment.weights
+
+    def _search_segment(
+        self, segment: SparseSegment, weighed: Weighed, numbers: NDArray[np.int64], k: int
+    ) -> list[tuple[Rows, Floats]]:
+        """`numbers` are the segment's numbers of ``weighed.terms``."""
+        postings = segment.postings
+        all_weights = self._weights(segment) if self.searches > _WARM else None
+        starts = postings.list_starts[numbers].tolist()  # garbage for absent terms, which are passed over
+        ends = postings.list_starts[numbers + 1].tolist()
+        present = ((numbers >= 0) & (weighed.values > 0)).tolist()
+        scores = np.empty(postings.size, np.float32)
+        found = []
+        for first, last in itertools.pairwise(weighed.bounds.tolist()):
+            scores.fill(0)
+            for at in range(first, last):
+                if not present[at]:
+                    continue
+                part = slice(starts[at], ends[at])
+                documents = postings.documents[part]
+                if all_weights is None:
+                    values = self.weighting.document(postings.counts[part], self._factor(segment)[documents])
+                else:
+                    values = all_weights[part]
+                np.add.at(scores, documents, values * weighed.values[at])
+            if segment.dead is not None:
+                scores[segment.dead] = 0
+            best = _best(scores, k)
+            found.append((segment.rows[best], scores[best]))
+        return found
+
+
+def _statistics(segments: Sequence[SparseSegment]) -> Statistics:
+    documents = terms = 0
+    for segment in segments:
+        lengths = segment.postings.lengths
+        live = lengths if segment.dead is None else lengths[~segment.dead]
+        documents += len(live)
+        terms += int(live.sum(dtype=np.int64))
+    return Statistics(documents, terms)
+
+
+def _best(scores: Floats, k: int) -> NDArray[np.int64]:
+    """Positions of the k largest positive scores, best first, equal ones by position.
+
+    The k-th largest of the blocks' maxima is no larger than the k-th largest score, since the maxima are scores of
+    k different documents: whatever lies below it is out, and few candidates remain to be sorted.
+    """
+    bound = np.float32(0)
+    width = min(_BLOCK, len(scores) // (4 * k))
+    if width > 1:
+        blocks = len(scores) // width
+        maxima = scores[: blocks * width].reshape(blocks, width).max(axis=1)
+        bound = np.partition(maxima, blocks - k)[blocks - k]
+    elif len(scores) > k:
+        bound = np.partition(scores, len(scores) - k)[len(scores) - k]
+    candidates = np.flatnonzero(scores >= bound) if bound > 0 else np.flatnonzero(scores)
+    return candidates[np.argsort(-scores[candidates], kind="stable")[:k]]
+
+
+def merge_best(parts: Sequence[tuple[Rows, Floats]], k: int) -> tuple[Rows, Floats]:
+    """The k best of several lists of (rows, scores), best first, equal scores by row."""
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    if len(parts) == 1:
+        return parts[0]
+    rows = np.concatenate([part[0] for part in parts])
+    scores = np.concatenate([part[1] for part in parts])
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order], scores[order]

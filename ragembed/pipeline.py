@@ -1,0 +1,277 @@
+"""The whole flow behind one object: files or documents in, hits out."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragembed.config import EmbedderRecord, PipelineConfig
+from ragembed.embed import EMBEDDERS
+from ragembed.embed.lexical import Lexical
+from ragembed.errors import IdentityError
+from ragembed.index.store import EMBEDDERS as EMBEDDERS_FOLDER
+from ragembed.index.store import Store, Writer
+from ragembed.retrieve.search import Searcher
+from ragembed.spec import Spec, parse_all
+from ragembed.types import Document, Hit
+
+if TYPE_CHECKING:
+    from ragembed.analysis import Analyzer
+    from ragembed.chunk.base import Chunker
+    from ragembed.embed.base import Embedder
+    from ragembed.read.base import ReadOptions
+    from ragembed.sync import Progress, Syncer, SyncReport
+
+_SAMPLE = 1_000
+"""Documents that an embedder looks at to settle what its spec leaves open."""
+
+
+class Pipeline:
+    """An index with everything that fills and searches it. Safe to share between threads: calls take turns."""
+
+    def __init__(self, store: Store, config: PipelineConfig) -> None:
+        """Use `create` or `open`."""
+        self.store = store
+        self.config = config
+        self._lock = threading.RLock()
+        self._embedders: list[Embedder] | None = None
+        self._searcher: Searcher | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        embedder: str = "bm25",
+        chunker: str = "recursive",
+        index_type: str = "flat",
+    ) -> Pipeline:
+        """Make a new, empty index in the folder `path`. The specs are checked before anything is made."""
+        from ragembed.chunk import CHUNKERS
+
+        config = PipelineConfig(embedder, chunker, index_type)
+        config = replace(config, embedder="+".join(map(str, config.parts)), chunker=str(Spec.parse(chunker)))
+        for part in config.parts:
+            EMBEDDERS.create(part)
+        CHUNKERS.create(chunker)
+        return cls(Store.create(Path(path), {"config": config.to_json(), "created": time.time()}), config)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        embedder: str | None = None,
+        chunker: str | None = None,
+        index_type: str | None = None,
+    ) -> Pipeline:
+        """Open an index. Specs, where given, must be the ones that it was made by."""
+        store = Store(Path(path))
+        config = PipelineConfig.from_json(store.catalog.settings()["config"])
+        settled = "+".join(record.spec for record in config.embedders)
+        try:
+            _same("embedder", embedder, (config.embedder, settled), path)
+            _same("chunker", chunker, (config.chunker, config.settled_chunker), path)
+            _same("index type", index_type, (config.index_type,), path)
+        except IdentityError:
+            store.close()
+            raise
+        return cls(store, config)
+
+    def close(self) -> None:
+        """Release the catalog."""
+        self.store.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # writing
+
+    def index(
+        self,
+        *paths: str | Path,
+        options: ReadOptions | None = None,
+        prune: bool = False,
+        progress: Progress | None = None,
+    ) -> SyncReport:
+        """Bring the index in step with files and folders: only what is new or changed is embedded.
+
+        `prune` deletes what was read from files under `paths` that are there no more. A file that cannot be read is
+        reported and passed over.
+        """
+        from ragembed.read import walk
+        from ragembed.read.base import ReadOptions
+        from ragembed.sync import Syncer, texts_of
+
+        options = options or ReadOptions()
+        started = time.perf_counter()
+        with self._lock, self.store.writing() as writer:
+            found = walk([Path(path) for path in paths], options)
+            chunker, embedders = self._settle(writer, lambda chunker: texts_of(found.sources, options, chunker))
+            syncer = Syncer(writer, chunker, embedders, progress)
+            syncer.report.failed.extend(found.failures)
+            syncer.report.skipped.update(found.skipped)
+            reread = self.config.read not in ({}, _json(options))
+            known = syncer.catalog.files()
+            syncer.files(found.sources, options, reread=reread)
+            present = {str(source.path) for source in found.sources}
+            syncer.prune(known, present, [Path(path).resolve() for path in paths], delete=prune)
+            if self.config.read != _json(options):
+                self._save(writer, replace(self.config, read=_json(options)))
+            return self._finish(syncer, writer, started)
+
+    def add(self, documents: Iterable[Document]) -> SyncReport:
+        """Add documents; one whose id is in the index already is replaced where it differs."""
+        from ragembed.sync import Syncer, embedding_text
+
+        documents = list(documents)
+        started = time.perf_counter()
+        with self._lock, self.store.writing() as writer:
+            chunker, embedders = self._settle(
+                writer, lambda chunker: (embedding_text(c) for d in documents for c in chunker.chunk(d))
+            )
+            syncer = Syncer(writer, chunker, embedders, None)
+            syncer.documents(documents)
+            return self._finish(syncer, writer, started)
+
+    # searching
+
+    def search(self, query: str, k: int = 10) -> list[Hit]:
+        """The k best chunks for `query`, best first."""
+        return self.search_many([query], k)[0]
+
+    def search_many(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
+        """The k best chunks for each of `queries`."""
+        with self._lock:
+            return self._search().search(queries, k)
+
+    def search_documents(self, queries: Sequence[str], k: int = 10) -> list[dict[str, float]]:
+        """``{document_id: score}`` of the k best documents for each query, a document scoring its best chunk."""
+        with self._lock:
+            return self._search().search_documents(queries, k)
+
+    def info(self) -> dict[str, Any]:
+        """What the index holds and how it was made."""
+        with self._lock, self.store.snapshot() as catalog:
+            segments = catalog.segments()
+            return {
+                "index": str(self.store.folder),
+                **catalog.counts(),
+                "embedder": self.config.embedder,
+                "chunker": self.config.settled_chunker or self.config.chunker,
+                "index_type": self.config.index_type,
+                "embedders": [asdict(record) for record in self.config.embedders],
+                "segments": [asdict(record) for record in segments],
+                "dead_rows": len(catalog.dead_rows()),
+                "bytes": sum(path.stat().st_size for path in self.store.folder.rglob("*") if path.is_file()),
+            }
+
+    @property
+    def embedders(self) -> list[Embedder]:
+        """The embedders, in the order of their specs, with what they have learnt."""
+        with self._lock:
+            return self._load()
+
+    @property
+    def analyzer(self) -> Analyzer:
+        """How the first lexical embedder takes text apart; that of plain English where there is none."""
+        from ragembed.analysis import Analyzer
+
+        return next((one.analyzer for one in self.embedders if isinstance(one, Lexical)), None) or Analyzer()
+
+    # inside
+
+    def _search(self) -> Searcher:
+        if not self.config.embedders:
+            self.config = PipelineConfig.from_json(self.store.catalog.settings()["config"])
+        if self._searcher is None:
+            self._searcher = Searcher(self.store, self._load())
+        return self._searcher
+
+    def _load(self) -> list[Embedder]:
+        if self._embedders is None:
+            specs = [record.spec for record in self.config.embedders] or [str(part) for part in self.config.parts]
+            embedders = [EMBEDDERS.create(spec) for spec in specs]
+            for record, embedder in zip(self.config.embedders, embedders, strict=False):
+                if record.folder:
+                    embedder.load_state(self.store.folder / record.folder)
+            self._embedders = embedders
+        return self._embedders
+
+    def _settle(self, writer: Writer, texts: Callable[[Chunker], Iterable[str]]) -> tuple[Chunker, list[Embedder]]:
+        """Chunker and embedders ready for use; before the first document, settle what their specs leave open."""
+        from ragembed.chunk import CHUNKERS
+
+        self.config = PipelineConfig.from_json(writer.catalog.settings()["config"])
+        embedders = self._load()
+        if self.config.embedders:
+            return CHUNKERS.create(self.config.settled_chunker or self.config.chunker), embedders
+        chunker = fitting_chunker(self.config.chunker, embedders)
+        sample = list(itertools.islice(texts(chunker), _SAMPLE))
+        if not sample:
+            return chunker, embedders  # nothing to settle by; the next call may bring something
+        records = []
+        for number, embedder in enumerate(embedders):
+            embedder.adapt(sample)
+            folder = None
+            if embedder.learns:
+                embedder.fit(texts(chunker))
+                folder = f"{EMBEDDERS_FOLDER}/{number}-{embedder.name}"
+                embedder.save(self.store.folder / folder)
+            dimension = None if embedder.kind == "sparse" else embedder.dimension
+            records.append(EmbedderRecord(str(embedder.spec), embedder.kind, dimension, folder, embedder.identity()))
+        self._save(writer, replace(self.config, settled_chunker=str(chunker.spec), embedders=tuple(records)))
+        return chunker, embedders
+
+    def _save(self, writer: Writer, config: PipelineConfig) -> None:
+        writer.settle({"config": config.to_json()})
+        self.config = config
+
+    def _finish(self, syncer: Syncer, writer: Writer, started: float) -> SyncReport:
+        writer.merge([record.dimension for record in self.config.embedders])
+        syncer.report.truncated = sum(embedder.truncation.texts for embedder in self._load())
+        syncer.report.seconds = time.perf_counter() - started
+        return syncer.report
+
+
+def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
+    """The chunker of `spec`, its open choices settled by what the embedders can take.
+
+    ``tokenizer=auto`` becomes the tokenizer of the first embedder that has one, else ``words``; a size over what
+    that embedder can take whole is lowered to it, so that nothing is cut off unseen.
+    """
+    from ragembed.chunk import CHUNKERS
+
+    chunker = CHUNKERS.create(spec)
+    changes: dict[str, Any] = {}
+    names = {field.name for field in fields(chunker)}  # type: ignore[arg-type]
+    owner = next((embedder for embedder in embedders if embedder.tokenizer_name), None)
+    if "tokenizer" in names and getattr(chunker, "tokenizer") == "auto":  # noqa: B009
+        changes["tokenizer"] = owner.tokenizer_name if owner else "words"
+        limit = owner.max_tokens if owner else None
+        if limit is not None and "tokens" in names and getattr(chunker, "tokens") > limit:  # noqa: B009
+            changes["tokens"] = limit
+    return replace(chunker, **changes) if changes else chunker  # type: ignore[type-var]
+
+
+def _same(what: str, asked: str | None, made_by: Sequence[str | None], path: str | Path) -> None:
+    """Raise `IdentityError` where a spec was asked for that is not among those the index was made by."""
+    if asked is None:
+        return
+    spec = "+".join(map(str, parse_all(asked)))
+    if spec not in made_by:
+        raise IdentityError(
+            f"{path} was made with {what} {made_by[0]}, not {spec}",
+            f"leave the {what} out, or index into a new folder with {spec}",
+        )
+
+
+def _json(options: ReadOptions) -> dict[str, Any]:
+    values = asdict(options)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

@@ -1,0 +1,176 @@
+"""Query -> Hit: one search over all embedders of an index, on one unchanging state of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+
+from ragembed.embed.base import Embedder
+from ragembed.errors import QueryError
+from ragembed.index.catalog import Catalog, SegmentRecord
+from ragembed.index.postings import Postings
+from ragembed.index.sparse import SparseIndex, SparseSegment
+from ragembed.index.store import Store
+from ragembed.retrieve.fusion import Fused, reciprocal_rank_fusion
+from ragembed.types import Hit, Run
+
+if TYPE_CHECKING:
+    from ragembed.embed.lexical import Lexical
+    from ragembed.index.dense import DenseIndex
+
+LONGEST_QUERY = 1 << 20
+"""Characters; a longer query is surely a file that was meant to be indexed."""
+_DEEPEST = 1000
+"""How far down each embedder's list a fusion looks, at most (or k, where that is more)."""
+
+Ranked = list[tuple[int, float]]
+
+
+class Searcher:
+    """Searches a store with the embedders it was made by. Not for several threads at once."""
+
+    def __init__(self, store: Store, embedders: Sequence[Embedder]) -> None:
+        self.store = store
+        self.embedders = list(embedders)
+        self._generation = -1
+        self._loaded: dict[str, Any] = {}
+        self._indexes: list[_Side] = []
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """The k best chunks for each query."""
+        check(queries, k)
+        with self.store.snapshot() as catalog:
+            ranked = self._rank(catalog, queries, k)
+            chunks = catalog.chunks(sorted({fused.row for hits in ranked for fused in hits}))
+        names = [str(embedder.spec) for embedder in self.embedders]
+        return [
+            [
+                Hit(chunks[fused.row], fused.score, rank, {names[n]: part for n, part in fused.parts.items()})
+                for rank, fused in enumerate(hits, 1)
+            ]
+            for hits in ranked
+        ]
+
+    def search_documents(self, queries: Sequence[str], k: int) -> list[dict[str, float]]:
+        """The k best documents for each query, each scored by its best chunk (MaxP, Dai & Callan 2019)."""
+        check(queries, k)
+        with self.store.snapshot() as catalog:
+            counts = catalog.counts()
+            depth = k if counts["chunks"] == counts["documents"] else 4 * k
+            results: list[dict[str, float]] = [{} for _ in queries]
+            open_queries = list(range(len(queries)))
+            while open_queries:
+                ranked = self._rank(catalog, [queries[i] for i in open_queries], depth)
+                owner = catalog.document_ids(sorted({fused.row for hits in ranked for fused in hits}))
+                unfinished = []
+                for i, hits in zip(open_queries, ranked, strict=True):
+                    best: dict[str, float] = {}
+                    for fused in hits:
+                        best.setdefault(owner[fused.row], fused.score)
+                    results[i] = dict(list(best.items())[:k])
+                    if len(best) < k and len(hits) == depth:
+                        unfinished.append(i)
+                open_queries = unfinished
+                depth *= 4
+        return results
+
+    def _rank(self, catalog: Catalog, queries: Sequence[str], k: int) -> list[list[Fused]]:
+        self._refresh(catalog)
+        if len(self._indexes) == 1:
+            return [
+                [Fused(row, score, {0: (rank, score)}) for rank, (row, score) in enumerate(hits, 1)]
+                for hits in self._indexes[0].search(queries, k)
+            ]
+        depth = max(k, min(10 * k, _DEEPEST))
+        sides = [index.search(queries, depth) for index in self._indexes]
+        return [reciprocal_rank_fusion(lists, k) for lists in zip(*sides, strict=True)]
+
+    def _refresh(self, catalog: Catalog) -> None:
+        """Load the segments that the catalog names now; those already loaded are kept."""
+        generation = catalog.settings().get("generation", 0)
+        if generation == self._generation:
+            return
+        records = catalog.segments()
+        dead = np.array(catalog.dead_rows(), np.int64)
+        names = {record.name for record in records}
+        self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in names}
+        self._indexes = []
+        for number, embedder in enumerate(self.embedders):
+            own = [record for record in records if record.embedder == number]
+            side = self._sparse_side(embedder, own, dead) if embedder.kind == "sparse" else self._dense_side(embedder, own, dead)
+            self._indexes.append(side)
+        self._generation = generation
+
+    def _sparse_side(self, embedder: Embedder, records: Sequence[SegmentRecord], dead: np.ndarray) -> _Side:
+        segments = []
+        for record in records:
+            if record.name not in self._loaded:
+                self._loaded[record.name] = self.store.load_postings(record)
+            postings: Postings = self._loaded[record.name]
+            rows = np.arange(record.first_row, record.first_row + record.rows)
+            mask = np.isin(rows, dead) if len(dead) else None
+            segments.append(SparseSegment(postings, rows, mask if mask is not None and mask.any() else None))
+        lexical = cast("Lexical", embedder)
+        return _SparseSide(lexical, SparseIndex(segments, lexical.weighting))
+
+    def _dense_side(self, embedder: Embedder, records: Sequence[SegmentRecord], dead: np.ndarray) -> _Side:
+        from ragembed.index.dense import DenseIndex, DenseSegment
+
+        segments = []
+        for record in records:
+            if record.name not in self._loaded:
+                self._loaded[record.name] = self.store.load_flat(record, embedder.dimension)
+            gone = dead[(dead >= record.first_row) & (dead < record.first_row + record.rows)] - record.first_row
+            segments.append(DenseSegment(self._loaded[record.name], record.first_row, gone))
+        return _DenseSide(embedder, DenseIndex(segments, embedder.dimension) if segments else None)
+
+
+class _Side(Protocol):
+    """One embedder's part of the index."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[Ranked]: ...
+
+
+class _SparseSide:
+    def __init__(self, embedder: Lexical, index: SparseIndex) -> None:
+        self.embedder = embedder
+        self.index = index
+
+    def search(self, queries: Sequence[str], k: int) -> list[Ranked]:
+        found = self.index.search_many([self.embedder.analyzer.terms(query) for query in queries], k)
+        return [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
+
+
+class _DenseSide:
+    def __init__(self, embedder: Embedder, index: DenseIndex | None) -> None:
+        self.embedder = embedder
+        self.index = index
+
+    def search(self, queries: Sequence[str], k: int) -> list[Ranked]:
+        if self.index is None:
+            return [[] for _ in queries]
+        vectors = cast("np.ndarray", self.embedder.embed_queries(queries))
+        found = self.index.search_many(vectors, k)
+        return [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
+
+
+def check(queries: Sequence[str], k: int) -> None:
+    """Raise `QueryError` for a query or a k that makes no sense."""
+    if k < 1:
+        raise QueryError(f"k is {k}", "ask for at least 1 hit")
+    for number, query in enumerate(queries, 1):
+        which = "the query" if len(queries) == 1 else f"query {number}"
+        if not query.strip():
+            raise QueryError(f"{which} is empty", "write at least one word")
+        if len(query) >= LONGEST_QUERY:
+            raise QueryError(
+                f"{which} has {len(query):,} characters, the limit is {LONGEST_QUERY:,}",
+                "ask in fewer words, or index the text as a document",
+            )
+
+
+def run_of(ids: Sequence[str], results: Sequence[dict[str, float]]) -> Run:
+    """Results of `Searcher.search_documents` under their queries' ids."""
+    return dict(zip(ids, results, strict=True))
