@@ -33,8 +33,8 @@ def evaluate(
     collection = load(dataset, split, allow_unknown=allow_unknown)
     with progress_bar("evaluating"):
         result = evaluate_embedder(collection, embedder, chunker, measures, k=k, run_file=run)
-    if result.without_relevant:
-        note(f"{len(result.without_relevant)} queries have no relevant document; they score 0 and count")
+    if result.scores.without_relevant:
+        note(f"{len(result.scores.without_relevant)} queries have no relevant document; they score 0 and count")
     if json:
         print_json(result.to_json())
         return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ragembed.cli.options import Chunker, Embedder, Exclude, Include, Json, note, print_json, progress_bar
-from ragembed.errors import ReadError
+from ragembed.errors import RagembedError, ReadError
 
 if TYPE_CHECKING:
     from ragembed.pipeline import Pipeline
@@ -52,29 +53,35 @@ def index(
         title_field=title_field,
         id_field=id_field,
     )
-    with (
-        _open_or_create(output, paths, embedder, chunker, index_type) as pipeline,
-        progress_bar("indexing") as progress,
-    ):
-        report = pipeline.index(*paths, options=options, prune=prune, progress=progress)
+    created = not is_index(output)
+    with _open_or_create(output, paths, embedder, chunker, index_type) as pipeline:
+        try:
+            with progress_bar("indexing") as progress:
+                report = pipeline.index(*paths, options=options, prune=prune, progress=progress)
+            if report.failed and not report.added + report.updated + report.unchanged:
+                _complain(report)
+                raise ReadError(
+                    f"nothing could be read: {len(report.failed)} failed, the first was {report.failed[0].where}",
+                    "the reasons stand above",
+                )
+        except RagembedError:
+            if created and not pipeline.info()["documents"]:
+                pipeline.close()
+                shutil.rmtree(output)  # made a moment ago, and of no use
+            raise
     if json:
         print_json(report.to_json())
     else:
+        _complain(report)
         _print(report, output)
-    if report.failed and not report.added + report.updated + report.unchanged:
-        raise ReadError(
-            f"nothing could be read: {len(report.failed)} failed, the first was {report.failed[0].where}",
-            "see the reasons above" if not json else "see 'failed'",
-        )
 
 
 def _open_or_create(
     output: Path, paths: list[Path], embedder: str | None, chunker: str | None, index_type: str | None
 ) -> Pipeline:
-    from ragembed.index.catalog import CATALOG_NAME
     from ragembed.pipeline import Pipeline
 
-    if (output / CATALOG_NAME).exists():
+    if is_index(output):
         return Pipeline.open(output, embedder, chunker, index_type)
     for path in paths:
         if not path.exists():
@@ -82,7 +89,14 @@ def _open_or_create(
     return Pipeline.create(output, embedder or "bm25", chunker or "recursive", index_type or "flat")
 
 
-def _print(report: SyncReport, output: Path) -> None:
+def is_index(folder: Path) -> bool:
+    """Whether `folder` holds a catalog, ours or not."""
+    from ragembed.index.catalog import CATALOG_NAME
+
+    return (folder / CATALOG_NAME).exists()
+
+
+def _complain(report: SyncReport) -> None:
     for failure in report.failed:
         note(f"failed: {failure.where}: {failure.reason}")
     if report.skipped:
@@ -91,10 +105,13 @@ def _print(report: SyncReport, output: Path) -> None:
         note(f"{report.missing} indexed files are gone from the sources; --prune deletes their documents")
     if report.truncated:
         note(f"{report.truncated} chunks were longer than the embedder takes, and were cut")
+
+
+def _print(report: SyncReport, output: Path) -> None:
     rate = report.files / report.seconds if report.seconds else 0.0
     print(
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.deleted} deleted,"
         f" {len(report.failed)} failed"
     )
-    print(f"{report.chunks} chunks embedded from {report.files} files in {report.seconds:.1f} s ({rate:.0f} files/s)")
+    print(f"{report.chunks} chunks embedded from {report.files} files in {report.seconds:.1f} s ({rate:.3g} files/s)")
     print(f"index: {output}")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ragembed.errors import RagembedError
-    from ragembed.pipeline import Pipeline, SyncReport
+    from ragembed.pipeline import Pipeline
     from ragembed.spec import Spec
+    from ragembed.sync import SyncReport
     from ragembed.types import Chunk, Document, Hit, Qrels, Run
 
 _HOMES = {
@@ -23,7 +24,7 @@ _HOMES = {
     "RagembedError": "errors",
     "Run": "types",
     "Spec": "spec",
-    "SyncReport": "pipeline",
+    "SyncReport": "sync",
 }
 
 __version__ = "0.1.0"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +18,6 @@ from ragembed.errors import DatasetError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_FIELD = re.compile(r"[^ \t\r\n\v\f]+")  # str.split() would also cut ids at no-break spaces
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -49,7 +47,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def fields(line: str) -> list[str]:
     """The parts of `line` between ASCII white space, as trec_eval cuts them."""
-    return _FIELD.findall(line)
+    parts = line.encode("utf-8", "surrogatepass").split()  # str.split() would also cut at no-break spaces
+    return b"\n".join(parts).decode("utf-8", "surrogatepass").split("\n") if parts else []
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -69,6 +68,12 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
                 os.fsync(file.fileno())
         if not direct:
             temporary.replace(target)
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 9) : error.end]
+        raise DatasetError(
+            f"{path} cannot be written: {near!r} holds half a character",
+            "take the lone surrogate out",
+        ) from error
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be written ({error.strerror})",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
-from ragembed.errors import IdentityError
+from ragembed.errors import IdentityError, ReadError
 from ragembed.index.store import EMBEDDERS as EMBEDDERS_FOLDER
 from ragembed.index.store import Store, Writer
 from ragembed.retrieve.search import Searcher
@@ -112,16 +112,24 @@ class Pipeline:
         options = options or ReadOptions()
         started = time.perf_counter()
         with self._lock, self.store.writing() as writer:
+            roots = [Path(path).resolve() for path in paths]
+            known = writer.catalog.files()
             found = walk([Path(path) for path in paths], options)
+            if not (found.sources or found.failures or any(_within(path, roots) for path in known)):
+                skipped = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
+                raise ReadError(
+                    f"nothing to read in {', '.join(map(str, paths))}" + (f" (left out: {skipped})" if skipped else ""),
+                    "name files or a folder with documents; see docs/reading.md for the formats",
+                )
             chunker, embedders = self._settle(writer, lambda chunker: texts_of(found.sources, options, chunker))
             syncer = Syncer(writer, chunker, embedders, progress)
             syncer.report.failed.extend(found.failures)
             syncer.report.skipped.update(found.skipped)
             reread = self.config.read not in ({}, _json(options))
-            known = syncer.catalog.files()
             syncer.files(found.sources, options, reread=reread)
             present = {str(source.path) for source in found.sources}
-            syncer.prune(known, present, [Path(path).resolve() for path in paths], delete=prune)
+            gone = [path for path in known if path not in present and _within(path, roots)]
+            syncer.forget(gone, delete=prune)
             if self.config.read != _json(options):
                 self._save(writer, replace(self.config, read=_json(options)))
             return self._finish(syncer, writer, started)
@@ -258,6 +266,10 @@ def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
         if limit is not None and "tokens" in names and getattr(chunker, "tokens") > limit:  # noqa: B009
             changes["tokens"] = limit
     return replace(chunker, **changes) if changes else chunker  # type: ignore[type-var]
+
+
+def _within(path: str, roots: Sequence[Path]) -> bool:
+    return any(Path(path).is_relative_to(root) for root in roots)
 
 
 def _same(what: str, asked: str | None, made_by: Sequence[str | None], path: str | Path) -> None:

@@ -101,11 +101,8 @@ class Syncer:
             self._commit_if_full()
         self._commit()
 
-    def prune(self, known: dict[str, FileRecord], present: set[str], roots: Sequence[Path], *, delete: bool) -> None:
-        """Count, and with `delete` remove, what was read from files under `roots` that are there no more."""
-        gone = [
-            path for path in known if path not in present and any(Path(path).is_relative_to(root) for root in roots)
-        ]
+    def forget(self, gone: Sequence[str], *, delete: bool) -> None:
+        """Count, and with `delete` remove, what was read from files that are there no more."""
         if not delete:
             self.report.missing = len(gone)
             return

@@ -47,6 +47,7 @@ def test_damaged_gzip_and_absent_files_are_errors_of_one_line(tmp_path: Path) ->
 
 
 def test_fields_end_at_ascii_white_space_only() -> None:
+    assert fields(" \t") == []
     assert fields(" q1\tQ0  d\u00a01 \x1f2 ") == ["q1", "Q0", "d\u00a01", "\x1f2"]
 
 
@@ -74,6 +75,12 @@ def test_writing_follows_links_and_says_when_the_folder_is_absent(tmp_path: Path
     write_lines(Path("/dev/null"), ["gone"])
     with pytest.raises(DatasetError, match="cannot be written"):
         write_lines(tmp_path / "absent" / "a.txt", ["x"])
+
+
+def test_half_a_character_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot be written: 'id \\ud83d' holds half a character"):
+        write_lines(tmp_path / "a.txt", ["id \ud83d"])
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1)))

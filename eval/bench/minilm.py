@@ -1,8 +1,8 @@
 """`minilm` against sentence-transformers on SciFact: the ranking's nDCG@10, and the time to encode.
 
-Ours is the embedder and an exact FAISS index of inner products; theirs is `SentenceTransformer.encode` and its
-`util.semantic_search`, with the same weights. ir_measures scores both. The documents are encoded slice by slice,
-each slice by both in turn (and each first in turn), so that both see the same machine.
+Ours is the embedder and an exact FAISS index of inner products; theirs is `SentenceTransformer.encode` and
+`util.semantic_search`, with the same weights. ir_measures scores both. The documents are encoded slice by
+slice, each slice by both (each first in turn), so that both see the same machine.
 
     python eval/bench/minilm.py [--documents 5183] [--threads 2]
 """
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from harness import SHARED, machine
+from harness import SHARED, machine, table
 
 from ragembed.datasets import load
 from ragembed.embed import EMBEDDERS
@@ -48,7 +48,7 @@ def in_turn(texts: Sequence[str], sides: dict[str, Encode]) -> dict[str, tuple[A
     return {name: (np.concatenate(parts[name]), seconds[name]) for name in sides}
 
 
-def our_run(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) -> Run:
+def ranked_by_faiss(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) -> Run:
     """Ranking by FAISS."""
     import faiss
 
@@ -61,7 +61,7 @@ def our_run(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) 
     }
 
 
-def their_run(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) -> Run:
+def ranked_by_library(documents: Any, queries: Any, ids: list[str], query_ids: list[str]) -> Run:
     """Ranking by sentence-transformers."""
     from sentence_transformers import util
 
@@ -99,24 +99,24 @@ def main() -> None:
     theirs.encode(queries[:8])
     encoded = in_turn(texts, {"ragembed": ours.embed_documents, "sentence-transformers": theirs.encode})
 
-    ndcg = ir_measures.nDCG @ 10
     our_documents, our_seconds = encoded["ragembed"]
     their_documents, their_seconds = encoded["sentence-transformers"]
-    our_score = ir_measures.calc_aggregate(
-        [ndcg], dataset.qrels, our_run(our_documents, ours.embed_queries(queries), ids, query_ids)
-    )[ndcg]
-    their_score = ir_measures.calc_aggregate(
-        [ndcg], dataset.qrels, their_run(their_documents, theirs.encode(queries), ids, query_ids)
-    )[ndcg]
+    our_run = ranked_by_faiss(our_documents, ours.embed_queries(queries), ids, query_ids)
+    their_run = ranked_by_library(their_documents, theirs.encode(queries), ids, query_ids)
+    measure = ir_measures.nDCG @ 10
+    our_score = ir_measures.calc_aggregate([measure], dataset.qrels, our_run)[measure]
+    their_score = ir_measures.calc_aggregate([measure], dataset.qrels, their_run)[measure]
+
     print(machine("torch", "sentence-transformers", "faiss-cpu"))
     print(f"{len(texts)} documents, {len(queries)} queries, {options.threads} threads")
-    print(
-        f"nDCG@10  ragembed {our_score:.4f}   sentence-transformers {their_score:.4f}   (at least 0.640, within 0.001)"
+    table(
+        ["", "ragembed", "sentence-transformers", "target"],
+        [
+            ["nDCG@10", f"{our_score:.4f}", f"{their_score:.4f}", "at least 0.640, within 0.001"],
+            ["seconds", our_seconds, their_seconds, f"ratio {our_seconds / their_seconds:.3f}"],
+        ],
     )
-    print(
-        f"seconds  ragembed {our_seconds:.1f}   sentence-transformers {their_seconds:.1f}   ratio {our_seconds / their_seconds:.3f}"
-    )
-    print(f"cut off  {ours.truncation.texts} texts, {ours.truncation.tokens} tokens")
+    print(f"cut off by ragembed's count: {ours.truncation.texts} texts, {ours.truncation.tokens} tokens")
     result = {
         "ndcg@10": {"ragembed": our_score, "sentence-transformers": their_score},
         "seconds": {"ragembed": our_seconds, "sentence-transformers": their_seconds},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from ragembed.registry import spec_of
@@ -49,54 +49,58 @@ class Chunker(ABC):
         Their metadata says where they are, as far as the reader told: ``line`` and ``page`` (both from 1) and
         ``heading`` (the titles above, joined by `` > ``), and under ``context`` what `context` gives.
         """
-        place = _Place(document, self.headings(document))
+        place = _Place(document, self.headings(document), self.context)
+        text, document_id = document.text, document.id
         for number, (start, end) in enumerate(self.spans(document)):
-            place.move(start)
-            metadata = place.metadata()
-            context = self.context(place.path)
-            if context:
-                metadata["context"] = context
-            text = document.text[start:end]
-            yield Chunk(f"{document.id}::{number}", document.id, text, start, end, metadata)
+            chunk_id = f"{document_id}::{number}"
+            metadata = place.metadata(start) if place.known else {}
+            yield Chunk(chunk_id, document_id, text[start:end], start, end, metadata)
 
 
 class _Place:
     """Where in its source a chunk begins. It only moves forward, so that all moves together are linear."""
 
-    def __init__(self, document: Document, headings: Sequence[Heading]) -> None:
+    def __init__(
+        self, document: Document, headings: Sequence[Heading], context: Callable[[Sequence[str]], str]
+    ) -> None:
         metadata = document.metadata
         self.text = document.text
         self.at = 0
         self.line: int | None = metadata.get("first_line")
         self.pages: list[int] = list(metadata.get("pages", ()))
         self.headings = headings
+        self.context = context
         self.passed = 0
         self.open: list[Heading] = []
-
-    @property
-    def path(self) -> list[str]:
+        self.path: list[str] = []
         """Titles of the sections that are open here, from the outermost to the innermost."""
-        return [title for _, _, title in self.open]
+        self.known = self.line is not None or bool(self.pages) or bool(headings) or bool(context([]))
 
-    def move(self, start: int) -> None:
-        """Go to `start`, which must not lie before the last one."""
+    def metadata(self, start: int) -> dict[str, Any]:
+        """Line, page, headings and context at `start`, each where it is known; starts must not decrease."""
+        found: dict[str, Any] = {}
         if self.line is not None:
             self.line += self.text.count("\n", self.at, start)
-        self.at = start
+            self.at = start
+            found["line"] = self.line
+        if self.pages:
+            found["page"] = bisect.bisect_right(self.pages, start)
+        self.enter_sections(start)
+        if self.path:
+            found["heading"] = " > ".join(self.path)
+        context = self.context(self.path)
+        if context:
+            found["context"] = context
+        return found
+
+    def enter_sections(self, start: int) -> None:
+        """Open the sections that begin up to `start`; each closes those that are as deep or deeper."""
+        if self.passed == len(self.headings) or self.headings[self.passed][0] > start:
+            return
         while self.passed < len(self.headings) and self.headings[self.passed][0] <= start:
             heading = self.headings[self.passed]
             while self.open and self.open[-1][1] >= heading[1]:
                 self.open.pop()
             self.open.append(heading)
             self.passed += 1
-
-    def metadata(self) -> dict[str, Any]:
-        """Line, page and headings here, each only where it is known."""
-        found: dict[str, Any] = {}
-        if self.line is not None:
-            found["line"] = self.line
-        if self.pages:
-            found["page"] = bisect.bisect_right(self.pages, self.at)
-        if self.open:
-            found["heading"] = " > ".join(self.path)
-        return found
+        self.path = [title for _, _, title in self.open]

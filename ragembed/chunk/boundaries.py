@@ -26,8 +26,9 @@ _SHORT_LINE = 40  # characters; wrapped text has longer lines, items of lists an
 
 def next_visible(text: str, start: int) -> int:
     """The first character from `start` on that is no white space; the text's length where there is none."""
-    if start < len(text) and not text[start].isspace():
-        return start
+    for place in (start, start + 1):  # which is nearly always enough
+        if place < len(text) and not text[place].isspace():
+            return place
     match = _NOT_SPACE.search(text, start)
     return match.start() if match else len(text)
 
@@ -52,7 +53,10 @@ def last_line(text: str, low: int, high: int) -> int:
     """Before the last line break, those left out that only wrap a sentence."""
     found = text.rfind("\n", low + 1, high + 1)
     if found < 0:
-        return max(text.rfind("\r", low + 1, high + 1), text.rfind("\u2028", low + 1, high + 1), 0)
+        found = text.rfind("\r", low + 1, high + 1)
+        if not text.isascii():
+            found = max(found, text.rfind("\u2028", low + 1, high + 1))
+        return found if found > 0 else 0
     while found > low and _wraps(text, found):
         found = text.rfind("\n", low + 1, found)
     return max(found, 0)
@@ -75,11 +79,15 @@ def last_part(text: str, low: int, high: int) -> int:
 
 
 _LEVELS = (last_paragraph, last_line, last_sentence, last_clause, last_word, last_part)
+_WITHIN_LINES = _LEVELS[2:]
 
 
 def best_break(text: str, low: int, high: int) -> int:
     """Where to cut in ``(low, high]``: at the last boundary of the highest level there is, else at `high`."""
-    for last in _LEVELS:
+    one_line = text.rfind("\n", low + 1, high + 2) < 0 and text.isascii()
+    if one_line and (text.rfind("\r", low, high + 2) >= 0 or text.rfind("\f", low, high + 2) >= 0):
+        one_line = False
+    for last in _WITHIN_LINES if one_line else _LEVELS:
         found = last(text, low, high)
         if found > low:
             return found
@@ -93,8 +101,6 @@ def before_headings(text: str, start: int, end: int) -> int:
     """
     place = end
     for _ in range(_DEEPEST_HEADING + 1):
-        if text.rfind("#", start, place) < 0:
-            return place
         content = start + len(text[start:place].rstrip())
         line = text.rfind("\n", start, content) + 1
         if line <= start:
@@ -125,7 +131,8 @@ def first_word(text: str, low: int, high: int) -> int:
 
 def natural_end(text: str, start: int, low: int, high: int) -> int:
     """Where in ``(low, high]`` a chunk from `start` on ends best; before that only if it spares headings."""
-    return before_headings(text, start, best_break(text, low, high))
+    end = best_break(text, low, high)
+    return end if text.rfind("#", start, end) < 0 else before_headings(text, start, end)
 
 
 def natural_start(text: str, low: int, end: int) -> int:

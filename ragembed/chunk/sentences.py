@@ -33,6 +33,7 @@ _ABBREVIATIONS = frozenset(
 )
 _BEFORE_NUMBERS = frozenset(("no", "p", "art", "sec", "sect", "ch", "app", "ex", "l", "ll", "n", "v"))
 _LONGEST_ABBREVIATION = 12
+_LONGEST_TITLE = max(map(len, _ABBREVIATIONS))
 _CLOSING = 16  # characters that may close a sentence, after a stop at a window's end
 _STEP = 192  # characters searched at once, from the end of a window: most sentences are shorter
 
@@ -96,6 +97,8 @@ def _abbreviated(text: str, stop: int, after: str) -> bool:
     if not words:
         return False
     word = words[-1].lstrip(_OPENERS)
+    if len(word) > _LONGEST_TITLE and "." not in word:
+        return False
     if len(word) == 1 and not word.isdigit():
         return word.isupper() and word != "I"
     if word.isdigit():  # "1. First item"

@@ -2,7 +2,7 @@
 
 Every term has a fixed random row of ``+1`` and ``-1``; a text's vector is the sum of its terms' rows, each
 times 1 + ln(count), scaled to length 1. Angles between texts survive: the inner product of two vectors
-estimates the cosine c of the two bags of words with a standard error of about ``(1 - c^2) / sqrt(dimension)``,
+estimates the cosine c of the two bags of words with a standard error of about (1 - c^2) / sqrt(dimension),
 whatever the vocabulary's size.
 
 Source: Johnson & Lindenstrauss 1984; Achlioptas 2003, "Database-friendly random projections", Theorem 1.1
@@ -53,7 +53,7 @@ class RandomProjection(TermEmbedder):
         return normalized(vectors)
 
     def signs(self, terms: Sequence[str]) -> Dense:
-        """The rows of `terms`, ``(len(terms), dimension)``: +1 and -1 by the bits of SHAKE-128 of the term."""
+        """The rows of `terms`, ``(len(terms), dimension)``: +1 and -1 by the bits of a hash of the term."""
         length = (self.dimension + 7) // 8
         prefix = f"{self.seed}:".encode()
         digests = b"".join(

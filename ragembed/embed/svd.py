@@ -1,8 +1,8 @@
 """Truncated SVD of a large sparse matrix, by randomised subspace iteration.
 
 Source: Halko, Martinsson & Tropp 2011, "Finding structure with randomness", SIAM Review 53(2): Algorithm 4.4
-finds the space, section 5.1 the vectors in it. The space is sought on the shorter side of the matrix, so that of
-a long and a short factor only the short one is ever held.
+finds the space, section 5.1 the vectors in it. The space is sought on the shorter side of the matrix, so that
+of a long and a short factor only the short one is ever held.
 
 Shapes: ``matrix`` (n, m), rank k, sketch width l = k + oversampling, at most min(n, m); b rows in a block.
 """
@@ -25,10 +25,10 @@ _ROWS = 8192
 def truncated_svd(
     matrix: csr_array, rank: int, *, oversampling: int = 32, iterations: int = 6, seed: int = 0
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The `rank` largest singular values and their right singular vectors: ``(k,)`` falling, and ``(k, m)``.
+    """The `rank` largest singular values, falling, and their right singular vectors: ``(k,)`` and ``(k, m)``.
 
-    Both have the dtype of `matrix` (float32 or float64). Fewer come back where the matrix has a lower rank. The
-    sign of each vector is fixed: its entry of largest magnitude is positive. Equal input gives equal output.
+    Both have the dtype of `matrix` (float32 or float64). Fewer come back where the matrix has a lower rank.
+    The sign of each vector is fixed: its entry of largest magnitude is positive. Equal input, equal output.
     """
     n, m = matrix.shape
     width = min(rank + oversampling, n, m)

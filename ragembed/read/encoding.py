@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,16 @@ _SAMPLE = 1 << 20
 """Bytes that are looked at when guessing, so that large files stay linear."""
 _FEW = 32
 """With fewer bytes above ASCII than this, statistics guess at random."""
+_LATIN = (
+    "cp1250", "cp1252", "cp1254", "cp1257", "cp437", "cp85", "hp_roman", "iso8859_1", "iso8859_2",
+    "iso8859_3", "iso8859_4", "iso8859_9", "latin", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish",
+)  # fmt: skip
+"""Beginnings of the names of code pages that statistics take for each other in western languages."""
+_ASCII = bytes(range(128))
+_UNWESTERN = re.compile(r"[^\W\d_][\xa1-\xa9\xab-\xb6\xb8\xb9\xbc-\xbf\xd7\xf7][^\W\d_]|[þðýÞÐÝ]")
+"""Signs within words, and letters, that other code pages leave when read as Windows-1252."""
+_NEVER_TOGETHER = ((set("øšžŠŽ"), set("ìùèò")), (set("õ"), set("û")))
+"""Letters that no western language has both of; Czech, Slovene and Hungarian text seem to."""
 _REPLACEMENT = "\ufffd"
 
 
@@ -90,16 +101,29 @@ def _detected(data: bytes, declared: str | None) -> Decoded:
 
 
 def _guessed(data: bytes) -> Decoded:
-    high = data.translate(None, bytes(range(128)))
-    if len(high) < _FEW and (found := _try(data, "cp1252")):
-        return found
+    western = _try(data, "cp1252")
+    if western and not _looks_western(western.text[:_SAMPLE]):
+        western = None
+    if western and len(data.translate(None, _ASCII)) < _FEW:
+        return western
     from charset_normalizer import from_bytes  # slow to import, and rarely needed
 
     best = from_bytes(data[:_SAMPLE]).best()
+    if western and (best is None or best.encoding.startswith(_LATIN)):
+        return western
     if best is not None and (found := _try(data, best.encoding)):
         return found
     # Latin-1 as browsers read it: what it leaves undefined becomes U+FFFD, no invisible control characters
     return _replacing(data, "cp1252" if best is None else best.encoding)
+
+
+def _looks_western(text: str) -> bool:
+    """Whether text decoded as Windows-1252 reads like a language that is written in it."""
+    high = [character for character in text if character > "\x7f"]
+    letters = set(high)
+    if sum(map(str.isalpha, high)) * 2 > sum(map(str.isalpha, text)) or _UNWESTERN.search(text):
+        return False
+    return not any(letters & some and letters & others for some, others in _NEVER_TOGETHER)
 
 
 def _try(data: bytes, encoding: str) -> Decoded | None:

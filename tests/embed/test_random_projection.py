@@ -43,10 +43,10 @@ def errors(dimension: int, seed: int = 0) -> NDArray[np.float64]:
 
 
 def test_every_pair_is_within_the_bound_of_johnson_and_lindenstrauss() -> None:
-    # Achlioptas 2003, Theorem 1.1: with d >= (4 + 2 beta) ln(n) / (e^2/2 - e^3/3), lengths and distances of n points
-    # are kept within the factors 1 +- e (squared), with a probability of at least 1 - n^-beta. n = 60 and the origin,
-    # beta = 1, e = 0.16: d >= 6 ln(61) / 0.01143 = 2158. For |x| = |y| = 1,
-    # 2 x.y = |x|^2 + |y|^2 - |x - y|^2 errs by at most e (1 + 1 + |x - y|^2) <= 4 e for x.y >= 0, so x.y by 2 e;
+    # Achlioptas 2003, Theorem 1.1: with d >= (4 + 2 beta) ln(n) / (e^2/2 - e^3/3), the squared distances of n
+    # points are kept within the factors 1 +- e, with a probability of at least 1 - n^-beta. Here n is 60 and
+    # the origin, beta = 1, e = 0.16: d >= 6 ln(61) / 0.01143 = 2157. With |x| = |y| = 1 and x.y >= 0,
+    # 2 x.y = |x|^2 + |y|^2 - |x - y|^2 errs by at most e (1 + 1 + |x - y|^2) <= 4 e, so x.y by at most 2 e;
     # division by the lengths, in 1 +- e, makes it at most (2 e + e) / (1 - e).
     e = 0.16
     assert 6 * math.log(61) / (e**2 / 2 - e**3 / 3) < 2160
@@ -62,7 +62,7 @@ def test_error_falls_with_the_root_of_the_dimension(dimension: int) -> None:
 
 
 def test_estimate_is_not_biased() -> None:
-    # the mean of 16 x 1,770 errors of size 1/sqrt(512) = 0.044; those of one seed hang together, so by 16 only
+    # the errors of one seed hang together, so the means of 16 seeds are the independent draws
     means = [errors(512, seed).mean() for seed in range(16)]
     assert abs(sum(means) / 16) < 4 * np.std(means) / math.sqrt(16)
 

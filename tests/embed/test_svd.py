@@ -71,7 +71,7 @@ def test_blocks_of_rows_change_nothing(shape: tuple[int, int], monkeypatch: pyte
 def test_float32_stays_float32() -> None:
     matrix = csr_array(decaying(100, 60, rank=10).astype(np.float32))
     values, vectors = truncated_svd(matrix, 5)
-    assert (values.dtype, vectors.dtype) == (np.float32, np.float32)
+    assert values.dtype == vectors.dtype == np.float32
     np.testing.assert_allclose(values, 0.5 ** np.arange(5), rtol=1e-5)
 
 

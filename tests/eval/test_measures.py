@@ -127,7 +127,7 @@ def test_judgements_that_crash_trec_eval_do_not_reach_it() -> None:
 def assert_equals_ir_measures(qrels: Qrels, run: Run) -> None:
     """Ours within 1e-9 of ir_measures', per query and in the mean.
 
-    RR@k is held against trec_eval's RR, since ir_measures asks another program for it that breaks ties otherwise.
+    RR@k is held against trec_eval's RR: ir_measures asks another program for it, which breaks ties otherwise.
     """
     theirs = pytest.importorskip("ir_measures")
     measures = {theirs.parse_measure(name): name for name in OURS}
