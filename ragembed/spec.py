@@ -12,7 +12,9 @@ A target ends at ``(``, ``+`` or the end; one that holds such characters is writ
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import re
 from dataclasses import dataclass
 
@@ -150,9 +152,10 @@ def _read_bare(text: str) -> Value:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
+        with contextlib.suppress(ValueError):  # more digits than Python reads
+            return int(text)
+    elif _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
     return text
 
 

@@ -257,7 +257,7 @@ class _Pretrained:
         if len(self._known) > _KNOWN_WORDS:
             self._known = {"": ()}
         known = self._known
-        new = list(set(pieces) - known.keys())
+        new = list(set(pieces).difference(known))
         for first in range(0, len(new), 4096):
             batch = new[first : first + 4096]
             for piece, offsets in zip(batch, self._encode(batch), strict=True):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import Stemmer
@@ -35,6 +35,9 @@ LONGEST_WORD = 64
 _ASCII_WORDS = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*", re.ASCII)
 # a lower-case letter or digit before an upper-case one, or the last of several capitals before a lower-case letter
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_MARK = r"[^\w\s\x00-\x7f]"  # every mark that is sorted, and punctuation, which is no matter here
+_MOST_MARKS = 30
+_JOINING = "\u1160-\u11ff\uff9e\uff9f"  # Hangul letters within a syllable, voicing marks of half-width Katakana
 _MEMORY = 400_000
 """Distinct words whose terms are remembered."""
 
@@ -43,10 +46,12 @@ _MEMORY = 400_000
 def _patterns() -> _Patterns:
     """Compiled at the first text that is not ASCII: their large classes take longer than a small search."""
     return _Patterns(
-        words=re.compile(rf"[^\W_][\w{MARKS}]*(?:['’](?:[^\W_]|[{MARKS}])+)*|[{MARKS}]+"),
+        words=re.compile(rf"[{UNSPACED}]+|[^\W_][\w{MARKS}]*(?:['’](?:[^\W_]|[{MARKS}])+)*|[{MARKS}]+"),
         unspaced=re.compile(rf"[{UNSPACED}]+"),
         ideograph=re.compile(rf"[{IDEOGRAPHS}]"),
-        marks=re.compile(rf"([{MARKS}]{{30}})[{MARKS}]+"),
+        parts=re.compile(rf"[{UNSPACED}]+|(?:(?![{UNSPACED}])[^\W_][{MARKS}]*)+|[{MARKS}]+"),
+        clusters=re.compile(rf".[{MARKS}{_JOINING}]*", re.DOTALL),
+        marks=re.compile(rf"({_MARK}{{{_MOST_MARKS}}}){_MARK}+"),
     )
 
 
@@ -54,6 +59,10 @@ class _Patterns(NamedTuple):
     words: re.Pattern[str]
     unspaced: re.Pattern[str]
     ideograph: re.Pattern[str]
+    parts: re.Pattern[str]
+    """Words without their apostrophes; a run of unspaced script is one."""
+    clusters: re.Pattern[str]
+    """A character with what NFKC may join to it."""
     marks: re.Pattern[str]
 
 
@@ -129,18 +138,47 @@ def _pairs(match: re.Match[str]) -> str:
 
 
 def highlight_spans(analyzer: Analyzer, text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
-    """Where words of `text` stand that share a term with `terms`: character spans, for showing a passage."""
+    """Where words of `text` stand that share a term with `terms`: disjoint character spans in order."""
     wanted = set(terms)
-    pattern = r"[A-Za-z0-9]+" if text.isascii() else rf"[{UNSPACED}]+|(?:(?![{UNSPACED}])[^\W_]|[{MARKS}])+"
+    if text.isascii():
+        words = re.finditer(r"[A-Za-z0-9]+", text)
+        return [match.span() for match in words if not wanted.isdisjoint(analyzer.word_terms(match.group()))]
+    plain, starts, ends = _normalized(text)
     spans: list[tuple[int, int]] = []
-    for match in re.finditer(pattern, text):
-        word, at = match.group(), match.start()
-        if not text.isascii() and _patterns().unspaced.fullmatch(word):
-            for i in range(len(word)):
-                if word[i : i + 2] in wanted:
-                    spans.append((at + i, at + min(i + 2, len(word))))
-                elif word[i] in wanted:
-                    spans.append((at + i, at + i + 1))
-        elif not wanted.isdisjoint(analyzer.word_terms(word)):
-            spans.append((at, match.end()))
+    for at, end in _found(analyzer, plain, wanted):
+        start = starts[at]
+        if spans and start < spans[-1][1]:  # pairs overlap, and one character may hold two words
+            start = spans.pop()[0]
+        spans.append((start, ends[end - 1]))
     return spans
+
+
+def _found(analyzer: Analyzer, plain: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
+    """Spans of words, and of pairs and single characters of unspaced scripts, that have a term in `wanted`."""
+    patterns = _patterns()
+    for match in patterns.parts.finditer(plain):
+        word, at = match.group(), match.start()
+        if not patterns.unspaced.match(word):
+            if not wanted.isdisjoint(analyzer.word_terms(word)):
+                yield at, match.end()
+            continue
+        for i, character in enumerate(word):
+            if word[i : i + 2] in wanted:
+                yield at + i, at + min(i + 2, len(word))
+            elif character in wanted:
+                yield at + i, at + i + 1
+
+
+def _normalized(text: str) -> tuple[str, Sequence[int], Sequence[int]]:
+    """`text` in NFKC, and where in `text` that begins and ends which each of its characters came from."""
+    if unicodedata.is_normalized("NFKC", text):
+        return text, range(len(text)), range(1, len(text) + 1)
+    plain: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for match in _patterns().clusters.finditer(text):
+        piece = unicodedata.normalize("NFKC", match.group()[:_MOST_MARKS])
+        plain.append(piece)
+        starts.extend([match.start()] * len(piece))
+        ends.extend([match.end()] * len(piece))
+    return "".join(plain), starts, ends

@@ -40,23 +40,24 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def last_paragraph(text: str, low: int, high: int) -> int:
-    """Before the last blank line, page break or paragraph separator."""
-    found = text.rfind("\f", low + 1, high + 1)
-    if text.find("\n", low + 1, high + 2) >= 0:
-        found = max(found, _last(_BLANK_LINE, text, low, high))
-    if not text.isascii():
-        found = max(found, text.rfind("\u2029", low + 1, high + 1))
-    return found if found > 0 else 0
+    """Before the last blank line or page break."""
+    found = text.rfind("\n\n", low + 1, high + 2)
+    page = text.rfind("\f", low + 1, high + 1)
+    if page > found:
+        found = page
+    # Blank lines that hold white space are rare, and matter only after the last one that is empty.
+    odd = _BLANK_LINE.search(text, found + 1 if found > low else low + 1, high + 2)
+    while odd is not None:
+        found = odd.start()
+        odd = _BLANK_LINE.search(text, found + 1, high + 2)
+    return found if low < found <= high else 0
 
 
 def last_line(text: str, low: int, high: int) -> int:
     """Before the last line break, those left out that only wrap a sentence."""
     found = text.rfind("\n", low + 1, high + 1)
     if found < 0:
-        found = text.rfind("\r", low + 1, high + 1)
-        if not text.isascii():
-            found = max(found, text.rfind("\u2028", low + 1, high + 1))
-        return found if found > 0 else 0
+        return max(text.rfind("\r", low + 1, high + 1), 0)
     while found > low and _wraps(text, found):
         found = text.rfind("\n", low + 1, found)
     return max(found, 0)
@@ -84,10 +85,15 @@ _WITHIN_LINES = _LEVELS[2:]
 
 def best_break(text: str, low: int, high: int) -> int:
     """Where to cut in ``(low, high]``: at the last boundary of the highest level there is, else at `high`."""
-    one_line = text.rfind("\n", low + 1, high + 2) < 0 and text.isascii()
-    if one_line and (text.rfind("\r", low, high + 2) >= 0 or text.rfind("\f", low, high + 2) >= 0):
-        one_line = False
-    for last in _WITHIN_LINES if one_line else _LEVELS:
+    if (
+        text.rfind("\n", low + 1, high + 2) >= 0
+        or text.rfind("\r", low + 1, high + 2) >= 0
+        or text.rfind("\f", low + 1, high + 2) >= 0
+    ):
+        levels = _LEVELS
+    else:
+        levels = _WITHIN_LINES
+    for last in levels:
         found = last(text, low, high)
         if found > low:
             return found
@@ -101,7 +107,7 @@ def before_headings(text: str, start: int, end: int) -> int:
     """
     place = end
     for _ in range(_DEEPEST_HEADING + 1):
-        content = start + len(text[start:place].rstrip())
+        content = start + len(text[start:place].rstrip()) if text[place - 1].isspace() else place
         line = text.rfind("\n", start, content) + 1
         if line <= start:
             return end if _HEADING.match(text, start) else place

@@ -35,7 +35,8 @@ _BEFORE_NUMBERS = frozenset(("no", "p", "art", "sec", "sect", "ch", "app", "ex",
 _LONGEST_ABBREVIATION = 12
 _LONGEST_TITLE = max(map(len, _ABBREVIATIONS))
 _CLOSING = 16  # characters that may close a sentence, after a stop at a window's end
-_STEP = 192  # characters searched at once, from the end of a window: most sentences are shorter
+_LONGEST_GAP = 80  # white space between two sentences; after more, what follows is new in any case
+_STEP = 256  # characters searched at once, from the end of a window
 
 _STRONG, _WEAK, _NONE = 2, 1, 0
 
@@ -47,44 +48,49 @@ def last_sentence(text: str, low: int, high: int) -> int:
     """
     weak = 0
     ceiling = high
+    floor = max(text.rfind(". ", low, high), low)  # most often the answer, or a little before it
     while ceiling > low:
-        floor = ceiling - _STEP if ceiling - _STEP > low else low
         for match in reversed(list(_CANDIDATE.finditer(text, floor, ceiling + _CLOSING))):
             end = match.end()
             if low < end <= high and match.start() < ceiling:
-                strength = _strength(text, match.start(), end)
+                begin = _next(text, end, end + _LONGEST_GAP)
+                strength = _strength(text, match.start(), end, text[begin : begin + 1])
                 if strength == _STRONG:
                     return end
                 weak = weak or (end if strength == _WEAK else 0)
         ceiling = floor
+        floor = max(low, floor - _STEP)
     return weak
 
 
 def first_sentence(text: str, low: int, high: int) -> int:
     """Where in ``[low, high)`` the first sentence begins that follows another; `high` where none does."""
-    for match in _CANDIDATE.finditer(text, max(0, low - 8), high):  # 8: quotes and spaces between two
+    match = _CANDIDATE.search(text, max(0, low - 8), high)  # 8: room for quotes and spaces between two
+    while match is not None:
         end = match.end()
         begin = _next(text, end, high)
-        if low <= begin < high and _strength(text, match.start(), end) == _STRONG:
+        if low <= begin < high and _strength(text, match.start(), end, text[begin]) == _STRONG:
             return begin
+        match = _CANDIDATE.search(text, end, high)
     return high
 
 
 def _next(text: str, start: int, limit: int) -> int:
-    """The first visible character in ``[start, limit)``, or `limit`."""
+    """The first visible character in ``[start, limit)``, or `limit` or the text's end."""
+    limit = min(limit, len(text))
+    if start < limit and not text[start].isspace():
+        return start
+    if start + 1 < limit and not text[start + 1].isspace():
+        return start + 1
     match = _NEXT.search(text, start, limit)
     return match.start() if match else limit
 
 
-def _strength(text: str, stop: int, end: int) -> int:
-    """How surely the candidate that begins with the stop at `stop` and ends at `end` ends a sentence."""
+def _strength(text: str, stop: int, end: int, after: str) -> int:
+    """How surely a candidate from `stop` to `end` ends a sentence; `after` is the next visible character."""
     character = text[stop]
     if character in _FULL_STOPS:
         return _STRONG
-    after = text[end + 1 : end + 2]
-    if after.isspace():
-        begin = _next(text, end, end + 80)
-        after = text[begin : begin + 1]
     single = end == stop + 1 or text[stop + 1] not in _STOPS
     if character == "." and single and _abbreviated(text, stop, after):
         return _NONE

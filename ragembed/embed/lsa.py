@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,6 @@ from ragembed.embed.base import Dense, normalized
 from ragembed.embed.svd import truncated_svd
 from ragembed.embed.terms import TermEmbedder, check_at_least_one
 from ragembed.errors import EmbeddingError
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 _TENSORS = "lsa.safetensors"
 _TERMS = "lsa.json"
@@ -59,7 +56,7 @@ class LSA(TermEmbedder):
     kind: ClassVar[Literal["dense", "sparse"]] = "dense"
     learns: ClassVar[bool] = True
 
-    dimension: int = 256
+    dimension: int = 256  # pyright: ignore[reportIncompatibleMethodOverride]  # a field in a property's place
     """Length of a vector."""
     max_features: int = 200_000
     """Most terms that are kept: those of the highest document frequency."""
@@ -145,8 +142,8 @@ class LSA(TermEmbedder):
             raise EmbeddingError("embedder lsa is not fitted", "call fit(texts) first")
         return self._space
 
-    def _matrix(self, texts: Iterable[str]) -> tuple[csr_array, dict[str, int]]:
-        """Weights 1 + ln tf ``(n, all terms)``, and the column of each term."""
+    def _matrix(self, texts: Iterable[str]) -> tuple[Any, dict[str, int]]:
+        """Weights 1 + ln tf, a csr_array ``(n, all terms)``, and the column of each term."""
         from scipy.sparse import csr_array
 
         seen: dict[str, int] = {}

@@ -33,7 +33,7 @@ class RandomProjection(TermEmbedder):
     name: ClassVar[str] = "random-projection"
     kind: ClassVar[Literal["dense", "sparse"]] = "dense"
 
-    dimension: int = 512
+    dimension: int = 512  # pyright: ignore[reportIncompatibleMethodOverride]  # a field in a property's place
     """Length of a vector; the error falls with its square root."""
     seed: int = 0
     """Another seed gives other, equally good directions."""

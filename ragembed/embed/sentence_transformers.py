@@ -32,7 +32,9 @@ class TransformerEmbedder(Embedder):
 
     @cached_property
     def _model(self) -> StModel:
-        return StModel(self.folder, self.options)
+        return StModel(
+            self.folder, self.options
+        )  # two threads may come first at once; one of their models stays
 
     @cached_property
     def _weights(self) -> str:

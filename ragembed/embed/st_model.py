@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,8 +46,15 @@ class Options:
     document_prompt: str | None = None
 
 
+_LOADING = threading.Lock()
+"""Held while loggers and warnings are set aside, which are the whole process's."""
+
+
 class StModel:
-    """The model in `folder`, ready to encode. Raises `EmbeddingError` where it does not load."""
+    """The model in `folder`, ready to encode. Raises `EmbeddingError` where it does not load.
+
+    Threads may share it; their calls run one after the other, each on all of torch's threads.
+    """
 
     def __init__(self, folder: Path, options: Options) -> None:
         library = require("sentence_transformers", "st", "running a transformer model")
@@ -55,7 +63,10 @@ class StModel:
             raise EmbeddingError(f"batch is {options.batch}", "give a batch of at least 1 text")
         self.truncation = Truncation()
         self._options = options
-        with _quiet(), _explained(f"the model in {folder} does not load", "check its files and the device"):
+        # tokenizers of transformers fail when two threads use them at once ("Already borrowed")
+        self._turn = threading.Lock()
+        fault, remedy = f"the model in {folder} does not load", "check its files and the device"
+        with _LOADING, _quiet(), _explained(fault, remedy):
             self._model = _counting_class(library.SentenceTransformer, self.truncation)(
                 str(folder),
                 device=options.device,
@@ -110,7 +121,7 @@ class StModel:
 
     def _encode(self, texts: list[str], role: Role) -> Any:
         encode = self._model.encode_query if role == "query" else self._model.encode_document
-        with _quiet(), _explained("the model fails on these texts", "try a smaller batch, or device=cpu"):
+        with self._turn, _explained("the model fails on these texts", "try a smaller batch, or device=cpu"):
             return encode(
                 texts,
                 prompt=self.prompts[role],

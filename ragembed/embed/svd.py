@@ -10,20 +10,20 @@ Shapes: ``matrix`` (n, m), rank k, sketch width l = k + oversampling, at most mi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+Sparse = Any
+"""A `scipy.sparse.csr_array`, which scipy leaves without types."""
 
 _ROWS = 8192
 """Rows of the matrix per block: the block's dense product, (8192, l), stays small beside the sketch."""
 
 
 def truncated_svd(
-    matrix: csr_array, rank: int, *, oversampling: int = 32, iterations: int = 6, seed: int = 0
+    matrix: Sparse, rank: int, *, oversampling: int = 32, iterations: int = 6, seed: int = 0
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The `rank` largest singular values, falling, and their right singular vectors: ``(k,)`` and ``(k, m)``.
 
@@ -45,10 +45,10 @@ def truncated_svd(
 
 
 def _right_side(
-    matrix: csr_array, rank: int, width: int, iterations: int, seed: int
+    matrix: Sparse, rank: int, width: int, iterations: int, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Singular values ``(k,)`` and right singular vectors ``(k, m)`` of either sign."""
-    from scipy.linalg import qr, svd
+    from scipy.linalg import svd
 
     rng = np.random.default_rng(seed)
     basis: NDArray[Any] = rng.standard_normal((matrix.shape[1], width)).astype(matrix.dtype)  # (m, l)
@@ -56,18 +56,26 @@ def _right_side(
         image = np.zeros_like(basis)
         for block in _blocks(matrix):
             image += block.T @ (block @ basis)  # (m, l) = (m, b) ((b, m) (m, l))
-        basis, _ = qr(image, mode="economic", overwrite_a=True, check_finite=False)  # (m, l), orthonormal
+        basis = _qr(image, "economic")[0]  # (m, l), orthonormal
     # R of the QR of matrix @ basis, block by block: the same values and right vectors, in (l, l)
     triangle: NDArray[Any] = np.zeros((0, width), matrix.dtype)
     for block in _blocks(matrix):
         stacked = np.vstack([triangle, block @ basis])  # (l + b, l)
-        triangle = qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:width]
+        triangle = _qr(stacked, "r")[0][:width]
     _, values, rotation = svd(triangle)  # (l,), (l, l)
     # below the rounding of its dtype a value is noise, and its vector no direction of the data
     kept = int(np.count_nonzero(values[:rank] > values[0] * width * float(np.finfo(matrix.dtype).eps)))
     return values[:kept], rotation[:kept] @ basis.T  # (k,), (k, m)
 
 
-def _blocks(matrix: csr_array) -> Iterator[csr_array]:
+def _qr(matrix: NDArray[Any], mode: str) -> tuple[NDArray[Any], ...]:
+    """The factors that `mode` asks for; `matrix` is overwritten."""
+    from scipy.linalg import qr
+
+    factors: Any = qr(matrix, mode=mode, overwrite_a=True, check_finite=False)
+    return tuple(factors)
+
+
+def _blocks(matrix: Sparse) -> Iterator[Sparse]:
     for start in range(0, matrix.shape[0], _ROWS):
         yield matrix[start : start + _ROWS]

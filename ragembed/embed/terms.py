@@ -41,7 +41,7 @@ class TermEmbedder(Embedder):
             from ragembed.analysis.detect import detect_language
 
             self.language = detect_language(sample)
-            self.__dict__.pop("analyzer", None)
+            vars(self).pop("analyzer", None)
 
     def identity(self) -> dict[str, Any]:
         """The base's, and which analyzer made the terms."""

@@ -83,7 +83,8 @@ class DenseIndex:
         order = np.lexsort((rows, -scores), axis=1)[:, :k]
         scores = np.take_along_axis(scores, order, 1)
         rows = np.take_along_axis(rows, order, 1)
-        live = np.isfinite(scores)
+        # a query of zeros (no known word) is equally near to everything, which is no answer
+        live = np.isfinite(scores) & queries.any(axis=1)[:, None]
         return [(rows[i, live[i]], scores[i, live[i]]) for i in range(len(queries))]
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -36,6 +37,7 @@ READERS = {
 }
 """Readers by format."""
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _HEAD = 1 << 16
 """Bytes that tell whether a file is binary."""
 
@@ -97,8 +99,9 @@ def _load(source: Source, options: ReadOptions) -> bytes:
     try:
         with source.path.open("rb") as file:
             data = file.read(_HEAD)
-            if options.encoding is not None or detect(source.id, data) != BINARY:
-                data += file.read(options.max_bytes + 1 - len(data))
+            if len(data) == _HEAD and (options.encoding or detect(source.id, data) != BINARY):
+                file.seek(0)
+                data = file.read(options.max_bytes + 1)
     except OSError as error:
         fault = f"file cannot be opened ({error.strerror})"
         raise ReadError(fault, "check that it is there and may be read") from error
@@ -119,7 +122,7 @@ def _with_text(
     """Those of `items` that hold text, all of it fit to be stored."""
     given = 0
     for item in items:
-        if isinstance(item, Failure) or item.text.strip():
+        if isinstance(item, Failure) or (item.text and not item.text.isspace()):
             given += 1
             yield item if isinstance(item, Failure) else _encodable(item)
         elif item.id != source.id:
@@ -139,9 +142,6 @@ def _leave_out(source: Source, why: str, report: Report) -> None:
 
 def _encodable(document: Document) -> Document:
     """`document` with U+FFFD for halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
-    try:
-        document.id.encode()
-        document.text.encode()
-    except UnicodeEncodeError:
-        return replace(document, id=whole(document.id), text=whole(document.text))
-    return document
+    if all(text.isascii() or not _HALF_PAIR.search(text) for text in (document.id, document.text)):
+        return document
+    return replace(document, id=whole(document.id), text=whole(document.text))

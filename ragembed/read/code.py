@@ -28,7 +28,8 @@ LANGUAGES = {
 }  # fmt: skip
 """Languages by the last part of a file's name."""
 
-_NAMES = {"makefile": "make", "dockerfile": "dockerfile", "cmakelists.txt": "cmake", "jenkinsfile": "groovy"}
+NAMES = {"makefile": "make", "dockerfile": "dockerfile", "cmakelists.txt": "cmake", "jenkinsfile": "groovy"}
+"""Languages of files that have a name of their own."""
 _SHEBANG = re.compile(rb"#!\s*\S*/(?:env\s+(?:-\S+\s+)*)?(python|bash|sh|zsh|node|perl|ruby)")
 _INTERPRETERS = {b"bash": "shell", b"sh": "shell", b"zsh": "shell", b"node": "javascript"}
 
@@ -36,7 +37,7 @@ _INTERPRETERS = {b"bash": "shell", b"sh": "shell", b"zsh": "shell", b"node": "ja
 def language_of(name: str, head: bytes) -> str | None:
     """The language of a file by its name, else by its ``#!`` line."""
     name = name[name.rfind("/") + 1 :].lower()
-    by_name = _NAMES.get(name) or LANGUAGES.get(name.rpartition(".")[2] if "." in name else "")
+    by_name = NAMES.get(name) or LANGUAGES.get(name.rpartition(".")[2] if "." in name else "")
     if by_name:
         return by_name
     match = None if "." in name else _SHEBANG.match(head)

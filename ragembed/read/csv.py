@@ -119,7 +119,11 @@ def _delimiter(sample: str, name: str) -> str:
 
 def _quotes(sample: str) -> bool:
     """Whether quotes in tab-separated text enclose fields, as Excel writes them, or are just characters."""
-    fields = [field for line in sample.split("\n")[:1000] for field in line.rstrip("\r").split("\t")]
-    opening = [field for field in fields if field.startswith('"')]
-    closing = [field for field in fields if field.endswith('"') and len(field) > 1]
-    return bool(opening) and len(opening) == len(closing)
+    found = False
+    for line in sample.split("\n")[:1000]:
+        fields = line.rstrip("\r").split("\t")
+        opening = sum(field.startswith('"') for field in fields)
+        if opening != sum(field.endswith('"') and len(field) > 1 for field in fields):
+            return False
+        found = found or opening > 0
+    return found

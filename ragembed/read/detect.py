@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 
-from ragembed.read.code import LANGUAGES, language_of
+from ragembed.read.code import LANGUAGES, NAMES, language_of
 from ragembed.read.container import MAX_MEMBERS
 from ragembed.read.encoding import mark_of
 
@@ -56,8 +56,9 @@ def detect(name: str, data: bytes, encoding: str | None = None) -> str:
     The first kilobytes are enough but for zip containers, which only their end tells apart. An `encoding`
     that is given vouches for text.
     """
-    by_name = SUFFIXES.get(suffix(name))
-    if b"%PDF-" in data[:1024]:
+    base = name[name.rfind("/") + 1 :].lower()
+    by_name = "code" if base in NAMES else SUFFIXES.get(suffix(base))
+    if data[:1024].lstrip().startswith(b"%PDF-"):
         return "pdf"
     if data.startswith(b"PK\x03\x04"):
         return _container(data) or (by_name if by_name in CONTAINERS else UNKNOWN)

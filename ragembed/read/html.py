@@ -23,6 +23,8 @@ _GOOD_SHARE = 0.4
 """A ``main`` element with less of the page's text is not trusted to hold what matters."""
 _MOST = 0.85
 """Without one, the innermost element that still holds this share of the text is taken."""
+_FEW = 250
+"""With less text outside of links than this, a page is its links and is taken as a whole."""
 _FURNITURE_TAGS = frozenset(
     {
         "script", "style", "nav", "aside", "button", "svg", "noscript", "template", "iframe",
@@ -177,9 +179,10 @@ class _Page:
 
     def _innermost(self, start: LexborNode) -> LexborNode:
         """The innermost element that holds most of the text below `start`, and its first ``h1``."""
-        least = _MOST * self._words.get(start.mem_id, 0)
+        words = self._words.get(start.mem_id, 0)
+        least = _MOST * words
         has_top = start.mem_id in self._around_top
-        while least:
+        while words >= _FEW:
             inner = None
             for child in start.iter():
                 if self._words.get(child.mem_id, 0) >= least and child.tag not in _INDIVISIBLE:

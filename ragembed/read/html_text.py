@@ -134,9 +134,6 @@ class _Writer:
 
     def flush(self, level: int = 0) -> None:
         """Write what is in the making, as a heading where it has a level."""
-        if self._cells is not None:
-            self.inline.append(" ")  # a block within a cell stays in its row
-            return
         text = self._take()
         if text and level:
             self.composer.heading(level, text, self._gap)
@@ -149,6 +146,9 @@ class _Writer:
         if self._pre:
             self.inline.append("\n")
             return
+        if self._cells is not None:
+            self.inline.append(" ")
+            return
         before = self.composer.length
         self.flush()
         self._gap = 1 if self.composer.length > before else 2
@@ -156,6 +156,9 @@ class _Writer:
     def _break(self, gap: int) -> None:
         """A block begins or ends here: at least `gap` line ends before what follows."""
         if self._pre:
+            return
+        if self._cells is not None:
+            self.inline.append(" ")  # a block within a cell stays in its row
             return
         self.flush()
         self._gap = max(self._gap, gap)

@@ -46,7 +46,7 @@ def read_notebook(source: Source, data: bytes, options: ReadOptions) -> Iterator
         source,
         "notebook",
         title=first_title(composer.headings, composer.text),
-        language=language,
+        kernel=language,
         **decoded.metadata,
     )
 

@@ -14,10 +14,11 @@ from ragembed.read.compose import Composer, Heading, given_title, make_document,
 from ragembed.read.container import broken
 from ragembed.types import Document
 
-_BROKEN_WORD = re.compile("(\\w)[\ufffe\x02\xad]\\s*\n\\s*(?=\\w)")
-"""PDFium marks a hyphen that it takes for the printer's."""
-_HYPHENATED = re.compile(r"\b([^\W\d_]{2,})-\n([^\W\d_A-Z]{2,})\b")
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff\xad]")
+_BREAK = "\ufffe"
+"""PDFium's sign for a hyphen and the line end after it."""
+_HYPHENATED = re.compile(rf"\b([^\W\d_]{{2,}})(?:-\n|{_BREAK})([^\W\d_]{{2,}})\b")
+_WORD = re.compile(r"[^\W\d_]+")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\uffff\xad]")
 _TRAILING = re.compile(r"[ \t]+\n")
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?")
 
@@ -73,23 +74,27 @@ def _page_text(pdfium: Any, pdf: Any, number: int) -> str:
     finally:
         page.close()
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
-    text = _TRAILING.sub("\n", _CONTROLS.sub("", _BROKEN_WORD.sub(r"\1", text)))
-    return text.strip()
+    return _TRAILING.sub("\n", _CONTROLS.sub("", text)).strip()
 
 
 def _join(pages: list[str]) -> tuple[str, list[int]]:
-    """All pages as one text, words that a line end parts joined, and where each page begins."""
-    words = set(re.findall(r"[^\W\d_]+", "\n".join(pages).lower()))
+    """All pages as one text, words that a line end parts joined, and where each page begins.
 
-    def whole(match: re.Match[str]) -> str:
-        joined = match[1] + match[2]
-        return joined if joined.lower() in words else f"{match[1]}-{match[2]}"
+    What looks like a compound, such as "well-known", keeps its hyphen: both parts are words of the document,
+    and the whole is not.
+    """
+    words = {word.lower() for page in pages for word in _WORD.findall(_HYPHENATED.sub(" ", page))}
+
+    def mend(match: re.Match[str]) -> str:
+        left, right = match[1], match[2]
+        compound = {left.lower(), right.lower()} <= words and (left + right).lower() not in words
+        return f"{left}-{right}" if compound else left + right
 
     composer = Composer()
     for page in pages:
         composer.page()
         if page:
-            composer.add(_HYPHENATED.sub(whole, page))
+            composer.add(_HYPHENATED.sub(mend, page).replace(_BREAK, "-"))
     found = composer.text
     return found, [*composer.pages, *[len(found)] * (len(pages) - len(composer.pages))]
 
@@ -100,7 +105,7 @@ def _outline(pdf: Any) -> list[tuple[int, int, str]]:
     for mark in pdf.get_toc(max_depth=9):
         target = mark.get_dest()
         page = None if target is None else target.get_index()
-        title = one_line(_CONTROLS.sub("", mark.get_title()))
+        title = one_line(_CONTROLS.sub("", mark.get_title().replace(_BREAK, "")))
         if page is not None and title:
             found.append((page, mark.level + 1, title))
     return found

@@ -10,7 +10,7 @@ from ragembed.read.compose import Heading, make_document, one_line
 from ragembed.read.encoding import decode
 from ragembed.types import Document
 
-_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1+\s*")
+_ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*\s*")
 """A line of one repeated punctuation mark."""
 _SHORTEST = 4
 """An underline this long is one even below a longer title (docutils)."""

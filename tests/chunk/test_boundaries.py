@@ -20,7 +20,6 @@ from ragembed.chunk.boundaries import (
         ("one\r\n\r\ntwo\r\nthree. Four, five six", "one\r"),
         ("one \n \t\n two, three", "one "),
         ("page one\fpage two. It has", "page one"),
-        ("one\u2029two. Three", "one"),
         ("- one. And\n- two, more", "- one. And"),  # line before sentence
         ("one\rtwo. Three", "one"),
         ("One ends. Two, three", "One ends."),  # sentence before clause

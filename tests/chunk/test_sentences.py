@@ -52,6 +52,11 @@ def test_text_without_capitals_has_sentences_where_no_better_end_is_near() -> No
     assert last_sentence(text, 0, len(text)) == len("One ends.")
 
 
+def test_a_text_may_end_with_its_sentence() -> None:
+    assert last_sentence("好。", 0, 2) == 2
+    assert first_sentence("好。", 0, 2) == 2
+
+
 def test_window_is_open_below_and_closed_above() -> None:
     text = "One. Two. Three."
     assert last_sentence(text, 4, 9) == 9

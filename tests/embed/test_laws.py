@@ -57,19 +57,24 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def made(request: pytest.FixtureRequest) -> dict[str, Embedder]:
+def made() -> dict[str, Embedder]:
     """The embedders by their specs, each made and fitted once."""
     return {}
 
 
 @pytest.fixture(params=cases())
 def embedder(request: pytest.FixtureRequest, made: dict[str, Embedder]) -> Embedder:
-    spec = request.param
-    if "TINY" in spec:
-        spec = spec.replace("TINY", json.dumps(str(request.getfixturevalue("tiny_model"))))
+    spec = filled(request.param, request)
     if spec not in made:
         made[spec] = make(spec)
     return made[spec]
+
+
+def filled(spec: str, request: pytest.FixtureRequest) -> str:
+    """`spec` with the folder of the tiny model in place of TINY."""
+    if "TINY" not in spec:
+        return spec
+    return spec.replace("TINY", json.dumps(str(request.getfixturevalue("tiny_model"))))
 
 
 def make(spec: str) -> Embedder:
@@ -162,10 +167,9 @@ for name in json.loads(sys.argv[2]):
 """
 
 
-def test_another_process_gives_the_same(tiny_model: Path) -> None:
+def test_another_process_gives_the_same(request: pytest.FixtureRequest) -> None:
     """Python's hashes of strings differ from process to process; nothing may depend on them."""
-    tiny = json.dumps(str(tiny_model))
-    specs = [case.values[0].replace("TINY", tiny) for case in cases() if not case.marks]
+    specs = [filled(case.values[0], request) for case in cases() if not case.marks]
     ours = []
     for spec in specs:
         embedder = make(spec)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,19 @@ def test_the_libraries_are_quiet_and_left_as_they_were(
     assert capfd.readouterr() == ("", "")
     after = (logger.level, transformers_logging.is_progress_bar_enabled(), logging.getLogger().handlers[:])
     assert after == before
+
+
+def test_threads_may_share_it(tiny_model: Path) -> None:
+    embedder = SentenceTransformersEmbedder(str(tiny_model))
+    level = logging.getLogger("transformers").level
+    many = [[" ".join(["cat", "dog"] * (size % 20 + 1))] for size in range(200)]
+    alone = SentenceTransformersEmbedder(str(tiny_model))
+    expected = [alone.embed(texts) for texts in many[:20]]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(embedder.embed, many))
+    for number, vectors in enumerate(found):
+        np.testing.assert_allclose(vectors, expected[number % 20], atol=1e-6)
+    assert logging.getLogger("transformers").level == level
 
 
 def test_nothing_is_loaded_before_it_is_needed(tiny_model: Path) -> None:

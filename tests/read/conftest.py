@@ -105,5 +105,7 @@ def _with_table(objects: dict[int, str]) -> bytes:
     out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
     for number in sorted(objects):
         out += f"{places[number]:010d} 00000 n \n".encode()
-    out += f"trailer << /Size {len(objects) + 1} /Root 1 0 R /Info 4 0 R >>\nstartxref\n{start}\n%%EOF".encode()
+    out += (
+        f"trailer << /Size {len(objects) + 1} /Root 1 0 R /Info 4 0 R >>\nstartxref\n{start}\n%%EOF".encode()
+    )
     return bytes(out)

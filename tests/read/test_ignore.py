@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from ragembed.read.ignore import Matcher
 
 FOLDERS = ["a", "a/b", "a/b/a", "b", "b/a", "a.md"]
-FILES = ["a/a.md", "a/b/x", "a/b/a/b.md", "a/b/a/x", "b/a.md", "b/a/x", "b/b.md", "a.md/x", "x", "b.md", "a b"]
+FILES = [
+    "a/a.md",
+    "a/b/x",
+    "a/b/a/b.md",
+    "a/b/a/x",
+    "b/a.md",
+    "b/a/x",
+    "b/b.md",
+    "a.md/x",
+    "x",
+    "b.md",
+    "a b",
+]
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +99,14 @@ def test_folders_only() -> None:
     assert Matcher(["x/"]).decide("a/x", is_folder=True) is True
 
 
-PIECES = st.sampled_from(
-    ["a", "b", "x", ".md", "*", "**", "?", "/", "/**/", "**/", "/**", "[ab]", "[!a]", "[^b]", "[a-b]", "\\a", "\\*"]
-    + ["[", "]", "[]a]", "[a", "[[:alpha:]]", " ", "\\ ", "a.md", "\\"]
-)
-# "other consecutive asterisks are regular asterisks", says git's manual of those not between slashes, but git 2.39
-# takes them for the others at times, so that there is nothing to compare with
+PIECES = r"a|b|x|.md|*|**|?|/|/**/|**/|/**|[ab]|[!a]|[^b]|[a-b]|\a|\*|[|]|[]a]|[a|[[:alpha:]]|a.md|\| |\ "
+# git's manual says that two asterisks which are not between slashes are as one; git 2.39 takes them for
+# more at times, so that there is nothing to compare with
 STRANGE = re.compile(r"[^/!]\*\*|\*\*[^/]")
 PATTERN = st.builds(
-    lambda negated, parts: negated + "".join(parts), st.sampled_from(["", "", "!"]), st.lists(PIECES, max_size=6)
+    lambda negated, parts: negated + "".join(parts),
+    st.sampled_from(["", "", "!"]),
+    st.lists(st.sampled_from(PIECES.split("|")), max_size=6),
 ).filter(lambda pattern: not STRANGE.search(pattern))
 
 
