@@ -56,7 +56,9 @@ types: $(VENV)/.all  ## mypy --strict and pyright
 	$(BIN)/pyright
 
 bench: $(VENV)/.bench  ## run the benchmarks against the peers (minutes)
-	for file in eval/bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+	for name in bm25 chunking indexing measures minilm startup; do \
+		$(BIN)/python -m ragembed.eval.bench.$$name || exit 1; \
+	done
 
 clean:  ## remove what the targets made
 	rm -rf demo .types .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

@@ -66,5 +66,8 @@ def main() -> None:
         if os.environ.get("RAGEMBED_DEBUG"):
             raise
         what = f"{error.filename}: " if error.filename else ""
-        print(f"error: {what}{error.strerror or error}; check the path, its permissions and the disk", file=sys.stderr)
+        print(
+            f"error: {what}{error.strerror or error}; check the path, its permissions and the disk",
+            file=sys.stderr,
+        )
         sys.exit(1)

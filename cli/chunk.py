@@ -40,7 +40,13 @@ def chunk(
                      "text": part.text, "metadata": dict(part.metadata)}
                 )  # fmt: skip
             else:
-                where = " ".join(f"{key}={part.metadata[key]}" for key in ("page", "line", "heading") if key in part.metadata)
+                where = " ".join(
+                    f"{key}={part.metadata[key]}"
+                    for key in ("page", "line", "heading")
+                    if key in part.metadata
+                )
                 print(f"--- {part.id} [{part.start}:{part.end}] {where}\n{part.text}\n")
     if not read:
-        raise ReadError("nothing could be read", "see the reasons above" if failed else "name a folder with documents")
+        raise ReadError(
+            "nothing could be read", "see the reasons above" if failed else "name a folder with documents"
+        )

@@ -11,7 +11,8 @@ from ragembed.cli.options import AllowUnknown, Json, print_json
 
 def datasets(
     dataset: Annotated[
-        str | None, typer.Argument(metavar="[FOLDER|NAME]", help="A collection to describe; none lists those built in.")
+        str | None,
+        typer.Argument(metavar="[FOLDER|NAME]", help="A collection to describe; none lists those built in."),
     ] = None,
     split: Annotated[str, typer.Option(help="Which set of judgements.")] = "test",
     allow_unknown: AllowUnknown = False,

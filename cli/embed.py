@@ -13,8 +13,12 @@ from ragembed.errors import ReadError, SpecError
 
 
 def embed(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Text file with one text per line; '-' is stdin.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".npy (dense) or .npz (sparse).")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="Text file with one text per line; '-' is stdin.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help=".npy (dense) or .npz (sparse).")
+    ],
     embedder: Annotated[str, typer.Option(metavar="SPEC", help="Which embedder.")],
     queries: Annotated[bool, typer.Option("--queries", help="Embed as queries, not as documents.")] = False,
     json: Json = False,
@@ -28,7 +32,9 @@ def embed(
     maker = EMBEDDERS.create(embedder)
     wanted = ".npz" if maker.kind == "sparse" else ".npy"
     if output.suffix != wanted:
-        raise SpecError(f"{embedder} gives {maker.kind} vectors, {output} is no {wanted} file", f"name a {wanted} file")
+        raise SpecError(
+            f"{embedder} gives {maker.kind} vectors, {output} is no {wanted} file", f"name a {wanted} file"
+        )
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     texts = decode(data).text.splitlines()
     if not texts:
@@ -47,7 +53,13 @@ def embed(
     if cut.texts:
         note(f"{cut.texts} texts were longer than the embedder takes; {cut.tokens} tokens were cut off")
     rows, dimension = vectors.shape
-    report = {"texts": rows, "dimension": dimension, "embedder": str(maker.spec), "truncated": cut.texts, "output": str(output)}
+    report = {
+        "texts": rows,
+        "dimension": dimension,
+        "embedder": str(maker.spec),
+        "truncated": cut.texts,
+        "output": str(output),
+    }
     if json:
         print_json(report)
     else:

@@ -11,11 +11,15 @@ from ragembed.cli.options import AllowUnknown, Chunker, Json, note, print_json, 
 
 
 def evaluate(
-    dataset: Annotated[str, typer.Option(metavar="FOLDER|NAME", help="BEIR, TREC or SMART folder, or a built-in name.")],
+    dataset: Annotated[
+        str, typer.Option(metavar="FOLDER|NAME", help="BEIR, TREC or SMART folder, or a built-in name.")
+    ],
     embedder: Annotated[str, typer.Option(metavar="SPEC", help="Which embedder; '+' joins several.")],
     split: Annotated[str, typer.Option(help="Which set of judgements.")] = "test",
     chunker: Chunker = None,
-    measures: Annotated[str, typer.Option(help="Names as ir-measures writes them, joined by commas.")] = "nDCG@10,R@100",
+    measures: Annotated[
+        str, typer.Option(help="Names as ir-measures writes them, joined by commas.")
+    ] = "nDCG@10,R@100",
     k: Annotated[int, typer.Option("-k", "--top-k", help="Documents per query.")] = 100,
     run: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the TREC run.")] = None,
     allow_unknown: AllowUnknown = False,
@@ -32,7 +36,9 @@ def evaluate(
     with progress_bar("evaluating"):
         result = evaluate_embedder(collection, embedder, chunker, measures, k=k, run_file=run)
     if result.scores.without_relevant:
-        note(f"{len(result.scores.without_relevant)} queries have no relevant document; they score 0 and count")
+        note(
+            f"{len(result.scores.without_relevant)} queries have no relevant document; they score 0 and count"
+        )
     if json:
         print_json(result.to_json())
         return

@@ -24,18 +24,28 @@ def index(
     index_type: Annotated[
         str | None, typer.Option(metavar="SPEC", help="How dense vectors are indexed. [default: flat]")
     ] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Delete what was read from files that are gone.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what was read from files that are gone.")
+    ] = False,
     include: Include = None,
     exclude: Exclude = None,
     text_field: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Field of a row (CSV, JSON Lines) to index; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Field of a row (CSV, JSON Lines) to index; repeatable."),
     ] = None,
-    title_field: Annotated[str | None, typer.Option(metavar="NAME", help="Field of a row that is its title.")] = None,
-    id_field: Annotated[str | None, typer.Option(metavar="NAME", help="Field of a row that is its id.")] = None,
+    title_field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Field of a row that is its title.")
+    ] = None,
+    id_field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Field of a row that is its id.")
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Encoding of text files. [default: detected]")
     ] = None,
     max_file_mb: Annotated[float, typer.Option(metavar="MB", help="Largest file that is read.")] = 100,
+    max_expanded_mb: Annotated[
+        float, typer.Option(metavar="MB", help="Most that a compressed file (DOCX, EPUB ...) may unpack to.")
+    ] = 1000,
     json: Json = False,
 ) -> None:
     """Index files and folders; run again, only what changed is embedded.
@@ -48,6 +58,7 @@ def index(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         max_bytes=int(max_file_mb * 1_000_000),
+        max_expanded=int(max_expanded_mb * 1_000_000),
         encoding=encoding,
         text_fields=tuple(text_field or ()),
         title_field=title_field,
@@ -113,5 +124,7 @@ def _print(report: SyncReport, output: Path) -> None:
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.deleted} deleted,"
         f" {len(report.failed)} failed"
     )
-    print(f"{report.chunks} chunks embedded from {report.files} files in {report.seconds:.1f} s ({rate:.3g} files/s)")
+    print(
+        f"{report.chunks} chunks embedded from {report.files} files in {report.seconds:.1f} s ({rate:.3g} files/s)"
+    )
     print(f"index: {output}")

@@ -16,7 +16,8 @@ Index = Annotated[Path, typer.Option("-i", "--index", metavar="INDEX", help="Fol
 Embedder = Annotated[
     str | None,
     typer.Option(
-        metavar="SPEC", help="bm25, tfidf, lsa, minilm, st:NAME ...; '+' joins several: bm25+minilm. [default: bm25]"
+        metavar="SPEC",
+        help="bm25, tfidf, lsa, minilm, st:NAME ...; '+' joins several: bm25+minilm. [default: bm25]",
     ),
 ]
 Chunker = Annotated[
@@ -27,14 +28,17 @@ Chunker = Annotated[
     ),
 ]
 Include = Annotated[
-    list[str] | None, typer.Option(metavar="PATTERN", help="Only files that match (as in .gitignore); repeatable.")
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Only files that match (as in .gitignore); repeatable."),
 ]
 Exclude = Annotated[
-    list[str] | None, typer.Option(metavar="PATTERN", help="No files that match (as in .gitignore); repeatable.")
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="No files that match (as in .gitignore); repeatable."),
 ]
 
 AllowUnknown = Annotated[
-    bool, typer.Option("--allow-unknown", help="Go on though judged documents are missing from the collection.")
+    bool,
+    typer.Option("--allow-unknown", help="Go on though judged documents are missing from the collection."),
 ]
 
 
@@ -57,7 +61,13 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None] | None]
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[what]}"))
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None, what="")
         yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what[-50:])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ragembed.pipeline import Pipeline
     from ragembed.types import Hit
 
-_SHOWN = 480
+_SHOWN = 600
 """Characters of a passage that are shown."""
 
 
@@ -31,7 +31,9 @@ def query(
         Path | None,
         typer.Option(metavar="FILE", help="Queries as JSON Lines ({_id, text}) or as lines 'id<TAB>text'."),
     ] = None,
-    run: Annotated[Path | None, typer.Option(metavar="OUT", help="With --queries: write a TREC run of documents.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="With --queries: write a TREC run of documents.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Search an index. Without TEXT on a terminal it asks for queries one after another."""
@@ -90,7 +92,9 @@ def _batch(pipeline: Pipeline, path: Path, k: int, run: Path | None, json: bool)
         else:
             print(f"{len(texts)} queries, {hits} hits: {run}")
         return
-    for (identifier, text), found in zip(texts.items(), pipeline.search_many(list(texts.values()), k), strict=True):
+    for (identifier, text), found in zip(
+        texts.items(), pipeline.search_many(list(texts.values()), k), strict=True
+    ):
         if json:
             print_json({"query_id": identifier, "query": text, "hits": [_plain(hit) for hit in found]})
         else:
@@ -109,7 +113,11 @@ def _plain(hit: Hit) -> dict[str, Any]:
         "end": chunk.end,
         "text": chunk.text,
         "metadata": dict(chunk.metadata),
-        **({"parts": {name: {"rank": r, "score": s} for name, (r, s) in hit.parts.items()}} if len(hit.parts) > 1 else {}),
+        **(
+            {"parts": {name: {"rank": r, "score": s} for name, (r, s) in hit.parts.items()}}
+            if len(hit.parts) > 1
+            else {}
+        ),
     }
 
 
@@ -148,22 +156,30 @@ def _passage(pipeline: Pipeline, query: str, passage: str) -> Text:
     from ragembed.analysis import highlight_spans
 
     analyzer = pipeline.analyzer
-    shown = passage
     spans = highlight_spans(analyzer, passage, analyzer.terms(query))
-    if len(passage) > _SHOWN:
-        at = max((start for start, _ in spans), key=lambda s: sum(s <= a < s + _SHOWN for a, _ in spans), default=0)
-        at = passage.rfind(" ", 0, max(at - 40, 0) + 1) + 1
-        end = passage.rfind(" ", at, at + _SHOWN)
-        end = end if end > at else at + _SHOWN
-        shown = passage[at:end]
-        spans = [(start - at, stop - at) for start, stop in spans if start >= at and stop <= end]
-        before, after = "… " if at else "", " …" if end < len(passage) else ""
-    else:
-        before = after = ""
-    text = Text(before)
-    body = Text(shown)
-    for start, stop in spans:
-        body.stylize("bold yellow", start, stop)
-    return text.append_text(body).append(after)
+    start, end = _window(passage, spans)
+    text = Text("… " if start else "")
+    body = Text(passage[start:end])
+    for first, last in spans:
+        if start <= first and last <= end:
+            body.stylize("bold yellow", first - start, last - start)
+    return text.append_text(body).append(" …" if end < len(passage) else "")
 
 
+def _window(passage: str, spans: list[tuple[int, int]]) -> tuple[int, int]:
+    """The part of `passage` that holds most of `spans`, with as much before them as after, from word to word."""
+    if len(passage) <= _SHOWN:
+        return 0, len(passage)
+    inside: list[tuple[int, int]] = [(0, 0)]
+    for i, (first, _) in enumerate(spans):
+        here = [span for span in spans[i:] if span[1] <= first + _SHOWN]
+        if len(here) > len(inside):
+            inside = here
+    slack = _SHOWN - (inside[-1][1] - inside[0][0])
+    start = max(0, min(inside[0][0] - slack // 2, len(passage) - _SHOWN))
+    end = start + _SHOWN
+    if start:
+        start = passage.find(" ", start, inside[0][0]) + 1 or start
+    if end < len(passage):
+        end = max(passage.rfind(" ", inside[-1][1], end), inside[-1][1]) or end
+    return start, end

@@ -75,14 +75,16 @@ def evaluate_embedder(
             f"a measure looks {deepest} documents deep, only {k} are retrieved", f"give -k {deepest}"
         )
     judged = {query: dataset.queries[query] for query in dataset.qrels if query in dataset.queries}
-    with tempfile.TemporaryDirectory(prefix="ragembed-eval-") as folder:
-        with Pipeline.create(Path(folder) / "index", embedder, chunker or "whole") as pipeline:
-            started = time.perf_counter()
-            report = pipeline.add(dataset.documents)
-            indexed = time.perf_counter()
-            answers = pipeline.search_documents(list(judged.values()), k)
-            answered = time.perf_counter()
-            config = pipeline.config
+    with (
+        tempfile.TemporaryDirectory(prefix="ragembed-eval-") as folder,
+        Pipeline.create(Path(folder) / "index", embedder, chunker or "whole") as pipeline,
+    ):
+        started = time.perf_counter()
+        report = pipeline.add(dataset.documents)
+        indexed = time.perf_counter()
+        answers = pipeline.search_documents(list(judged.values()), k)
+        answered = time.perf_counter()
+        config = pipeline.config
     run = dict(zip(judged, answers, strict=True))
     if run_file is not None:
         write_run(run_file, run)

@@ -28,7 +28,18 @@ _HOMES = {
 }
 
 __version__ = "0.1.0"
-__all__ = ["Chunk", "Document", "Hit", "Pipeline", "Qrels", "RagembedError", "Run", "Spec", "SyncReport", "__version__"]
+__all__ = [
+    "Chunk",
+    "Document",
+    "Hit",
+    "Pipeline",
+    "Qrels",
+    "RagembedError",
+    "Run",
+    "Spec",
+    "SyncReport",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,4 +57,6 @@ class PipelineConfig:
             records = tuple(EmbedderRecord(**record) for record in values["embedders"])
             return cls(**{**values, "embedders": records})
         except (KeyError, TypeError) as error:
-            raise VersionError(f"the index's configuration does not fit ({error})", "upgrade ragembed") from error
+            raise VersionError(
+                f"the index's configuration does not fit ({error})", "upgrade ragembed"
+            ) from error

@@ -118,10 +118,13 @@ class Pipeline:
             if not (found.sources or found.failures or any(_within(path, roots) for path in known)):
                 skipped = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
                 raise ReadError(
-                    f"nothing to read in {', '.join(map(str, paths))}" + (f" (left out: {skipped})" if skipped else ""),
+                    f"nothing to read in {', '.join(map(str, paths))}"
+                    + (f" (left out: {skipped})" if skipped else ""),
                     "name files or a folder with documents; see docs/reading.md for the formats",
                 )
-            chunker, embedders = self._settle(writer, lambda chunker: texts_of(found.sources, options, chunker))
+            chunker, embedders = self._settle(
+                writer, lambda chunker: texts_of(found.sources, options, chunker)
+            )
             syncer = Syncer(writer, chunker, embedders, progress)
             syncer.report.failed.extend(found.failures)
             syncer.report.skipped.update(found.skipped)
@@ -204,7 +207,9 @@ class Pipeline:
 
     def _load(self) -> list[Embedder]:
         if self._embedders is None:
-            specs = [record.spec for record in self.config.embedders] or [str(part) for part in self.config.parts]
+            specs = [record.spec for record in self.config.embedders] or [
+                str(part) for part in self.config.parts
+            ]
             embedders = [EMBEDDERS.create(spec) for spec in specs]
             for record, embedder in zip(self.config.embedders, embedders, strict=False):
                 if record.folder:
@@ -212,7 +217,9 @@ class Pipeline:
             self._embedders = embedders
         return self._embedders
 
-    def _settle(self, writer: Writer, texts: Callable[[Chunker], Iterable[str]]) -> tuple[Chunker, list[Embedder]]:
+    def _settle(
+        self, writer: Writer, texts: Callable[[Chunker], Iterable[str]]
+    ) -> tuple[Chunker, list[Embedder]]:
         """Chunker and embedders ready for use; before the first document, settle what their specs leave open."""
         from ragembed.chunk import CHUNKERS
 
@@ -233,7 +240,9 @@ class Pipeline:
                 folder = f"{EMBEDDERS_FOLDER}/{number}-{embedder.name}"
                 embedder.save(self.store.folder / folder)
             dimension = None if embedder.kind == "sparse" else embedder.dimension
-            records.append(EmbedderRecord(str(embedder.spec), embedder.kind, dimension, folder, embedder.identity()))
+            records.append(
+                EmbedderRecord(str(embedder.spec), embedder.kind, dimension, folder, embedder.identity())
+            )
         self._save(writer, replace(self.config, settled_chunker=str(chunker.spec), embedders=tuple(records)))
         return chunker, embedders
 

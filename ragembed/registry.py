@@ -48,7 +48,8 @@ class Registry(Generic[T]):
             if name in self.entries:
                 raise
             raise SpecError(
-                f"{self.kind} {name} comes from a package that does not load ({error})", "mend or remove that package"
+                f"{self.kind} {name} comes from a package that does not load ({error})",
+                "mend or remove that package",
             ) from error
 
     def create(self, spec: str | Spec) -> T:
@@ -67,7 +68,9 @@ class Registry(Generic[T]):
                 near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}? " if near else ""
                 valid = ", ".join(fields) or "none"
-                raise SpecError(f"{self.kind} {spec.name} has no parameter {key!r}", f"{hint}valid are: {valid}")
+                raise SpecError(
+                    f"{self.kind} {spec.name} has no parameter {key!r}", f"{hint}valid are: {valid}"
+                )
             arguments[key] = _checked(value, typing.get_type_hints(cls)[key], f"{spec.name}({key}=...)")
         if spec.target is not None:
             if takes_target is None:

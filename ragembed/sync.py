@@ -63,7 +63,9 @@ class SyncReport:
 class Syncer:
     """One run of indexing under a writer's lock."""
 
-    def __init__(self, writer: Writer, chunker: Chunker, embedders: Sequence[Embedder], progress: Progress | None) -> None:
+    def __init__(
+        self, writer: Writer, chunker: Chunker, embedders: Sequence[Embedder], progress: Progress | None
+    ) -> None:
         self.writer = writer
         self.catalog = writer.catalog
         self.chunker = chunker
@@ -139,11 +141,15 @@ class Syncer:
         for document in documents:
             old, owner = stored.get(document.id, (None, path))
             if document.id in self._seen or (owner != path and owner is not None and Path(owner).exists()):
-                self.report.failed.append(Failure(source.id, f"the id {document.id!r} is taken by another document"))
+                self.report.failed.append(
+                    Failure(source.id, f"the id {document.id!r} is taken by another document")
+                )
                 continue
             kept.add(document.id)
             self._put(document, document_digest(document), old, path)
-        dropped = [identifier for identifier in self.catalog.documents_of_file(path) if identifier not in kept]
+        dropped = [
+            identifier for identifier in self.catalog.documents_of_file(path) if identifier not in kept
+        ]
         self._batch.delete.extend(dropped)
         self.report.deleted += len(dropped)
         self._batch.files.append(record)
@@ -162,7 +168,9 @@ class Syncer:
             document.text.encode("utf-8")
             encode_metadata(document.metadata, document.id)
         except (UnicodeEncodeError, RagembedError) as error:
-            reason = str(error) if isinstance(error, RagembedError) else "its text holds half a surrogate pair"
+            reason = (
+                str(error) if isinstance(error, RagembedError) else "its text holds half a surrogate pair"
+            )
             self.report.failed.append(Failure(document.id, reason))
             return
         chunks = list(self.chunker.chunk(document))

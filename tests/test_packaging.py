@@ -15,7 +15,12 @@ import ragembed
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-FOLDERS = {"ragembed": "ragembed", "cli": "ragembed.cli", "datasets/loaders": "ragembed.datasets", "eval": "ragembed.eval"}
+FOLDERS = {
+    "ragembed": "ragembed",
+    "cli": "ragembed.cli",
+    "datasets/loaders": "ragembed.datasets",
+    "eval": "ragembed.eval",
+}
 HEAVY = ("torch", "faiss", "scipy", "sklearn", "transformers", "numba", "sentence_transformers", "pandas")
 
 

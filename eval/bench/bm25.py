@@ -3,22 +3,19 @@
 Collections: SciFact, and synthetic documents whose terms follow Zipf's law. Both sides get the same lists of tokens;
 ours then also builds from text to text, with each side's own tokenizer. bm25s' default BM25 is `lucene`, as is ours.
 
-    python eval/bench/bm25.py [--documents 100000] [--repeat 5]
+    python -m ragembed.eval.bench.bm25 [--documents 100000] [--repeat 5]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from harness import SHARED, alternate, in_process, machine, table
+from ragembed.eval.bench.harness import SHARED, alternate, in_process, machine, table
 
 Tokens = list[list[str]]
 K = 10
@@ -70,7 +67,9 @@ def build_ours(tokens: Tokens, compiled: bool) -> Any:
     from ragembed.index.postings import postings_of_terms
     from ragembed.index.sparse import SparseIndex, SparseSegment
 
-    return SparseIndex([SparseSegment(postings_of_terms(tokens), np.arange(len(tokens)))], BM25Weighting(), compiled=compiled)
+    return SparseIndex(
+        [SparseSegment(postings_of_terms(tokens), np.arange(len(tokens)))], BM25Weighting(), compiled=compiled
+    )
 
 
 def build_theirs(tokens: Tokens, compiled: bool) -> Any:
@@ -113,7 +112,8 @@ def largest_difference(ours: Any, theirs: Any, queries: Tokens) -> float:
     expected = query_theirs(theirs, queries)[1]
     found = ours.search_many(queries, K)
     return max(
-        float(np.abs(scores - row[: len(scores)]).max(initial=0)) for (_, scores), row in zip(found, expected, strict=True)
+        float(np.abs(scores - row[: len(scores)]).max(initial=0))
+        for (_, scores), row in zip(found, expected, strict=True)
     )
 
 
@@ -143,31 +143,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--memory", nargs=3, metavar=("COLLECTION", "SIDE", "BACKEND"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--memory", nargs=3, metavar=("COLLECTION", "SIDE", "BACKEND"), help=argparse.SUPPRESS
+    )
     options = parser.parse_args()
     if options.memory:
-        memory(*options.memory, options.documents)
+        name, side, backend = options.memory
+        memory(name, side, backend, options.documents)
         return
     print(machine("numpy", "numba", "bm25s"), "\n")
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name in ("scifact", "synthetic"):
         texts, questions = collection(name, options.documents)
         tokens, queries = tokens_of(texts), tokens_of(questions)
         label = f"{name} ({len(texts):,})"
         seconds = alternate(
-            {"ours": lambda: text_to_index_ours(texts), "theirs": lambda: text_to_index_theirs(texts)}, options.repeat
+            {"ours": lambda: text_to_index_ours(texts), "theirs": lambda: text_to_index_theirs(texts)},
+            options.repeat,
         )
         rows.append((label, "text to index, s", "-", *_ratio(seconds, faster="seconds")))
         for backend in ("numpy", "numba"):
             compiled = backend == "numba"
             seconds = alternate(
-                {"ours": lambda: build_ours(tokens, compiled), "theirs": lambda: build_theirs(tokens, compiled)},
+                {
+                    "ours": lambda: build_ours(tokens, compiled),
+                    "theirs": lambda: build_theirs(tokens, compiled),
+                },
                 options.repeat,
             )
             rows.append((label, "tokens to index, s", backend, *_ratio(seconds, faster="seconds")))
             ours, theirs = build_ours(tokens, compiled), build_theirs(tokens, compiled)
             seconds = alternate(
-                {"ours": lambda: ours.search_many(queries, K), "theirs": lambda: query_theirs(theirs, queries)},
+                {
+                    "ours": lambda: ours.search_many(queries, K),
+                    "theirs": lambda: query_theirs(theirs, queries),
+                },
                 options.repeat,
             )
             rates = {side: len(queries) / value for side, value in seconds.items()}
@@ -182,7 +192,9 @@ def main() -> None:
             rates = {side: len(queries) / value for side, value in single.items()}
             rows.append((label, "queries/s, one by one", backend, *_ratio(rates, faster="rate")))
             extra = {
-                side: in_process(__file__, "--memory", name, side, backend, "--documents", str(options.documents))
+                side: in_process(
+                    __file__, "--memory", name, side, backend, "--documents", str(options.documents)
+                )
                 for side in ("ours", "theirs")
             }
             for what in ("kept", "peak"):

@@ -7,7 +7,7 @@ has no overlap, so against it ours runs without. Ours makes chunks with ids and 
 LangChain makes strings, which is its fastest. All numbers of chunks are shown, so that nobody wins by
 making fewer.
 
-    python eval/bench/chunking.py [--data FOLDER] [--megabytes 10] [--token-megabytes 2] [--repeat 5]
+    python -m ragembed.eval.bench.chunking [--data FOLDER] [--megabytes 10] [--token-megabytes 2] [--repeat 5]
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from __future__ import annotations
 import argparse
 import gzip
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from harness import SHARED, alternate, machine, table
+from ragembed.eval.bench.harness import SHARED, alternate, machine, table
 
 Spans = list[tuple[int, str]]
 """Start (-1 where it is not known) and text of each chunk."""
@@ -66,6 +64,8 @@ def chonkie(size: int, tokenizer: Any = "character", unit: str = "characters") -
     """chonkie's `RecursiveChunker`, whose splitting and merging are in Rust."""
     from chonkie import RecursiveChunker
 
+    chunker = RecursiveChunker(tokenizer=tokenizer, chunk_size=size)
+
     def cut(text: str) -> Any:
         return chunker.chunk(text)
 
@@ -75,7 +75,6 @@ def chonkie(size: int, tokenizer: Any = "character", unit: str = "characters") -
             chunker = RecursiveChunker(tokenizer=tokenizer, chunk_size=size)
             return super().run(texts)
 
-    chunker = RecursiveChunker(tokenizer=tokenizer, chunk_size=size)
     name = f"chonkie RecursiveChunker, {size} {unit}"
     return Fresh(name, cut, lambda text: [(chunk.start_index, chunk.text) for chunk in cut(text)])
 
@@ -177,7 +176,7 @@ def speed(data: Path, megabytes: float, token_megabytes: float, repeat: int) -> 
                 counts: dict[str, int] = {}
 
                 def runner(system: System, counts: dict[str, int] = counts) -> Callable[[], object]:
-                    return lambda: counts.update({system.name: system.run(texts)})  # noqa: B023
+                    return lambda: counts.update({system.name: system.run(texts)})
 
                 seconds = alternate({each.name: runner(each) for each in (mine, *peers)}, repeat)
                 for each in (mine, *peers):

@@ -24,7 +24,11 @@ def machine(*packages: str) -> str:
     model = "unknown CPU"
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         model = names[0] if names else model
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -47,14 +51,18 @@ def alternate_commands(commands: Mapping[str, Sequence[str]], repeat: int) -> di
     """`alternate` over whole processes; a command that fails stops the benchmark."""
 
     def runner(command: Sequence[str]) -> Callable[[], object]:
-        return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return lambda: subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     return alternate({name: runner(command) for name, command in commands.items()}, repeat)
 
 
 def in_process(script: str | Path, *arguments: str) -> Any:
     """What ``python script arguments`` prints last, decoded from JSON: a measurement in a process of its own."""
-    done = subprocess.run([sys.executable, str(script), *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -68,5 +76,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))
     for row in rows:
-        print("| " + " | ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row) + " |")
+        print(
+            "| "
+            + " | ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row)
+            + " |"
+        )
     print(flush=True)

@@ -1,6 +1,6 @@
 """Indexing a real documentation tree end to end: files per second and peak memory of the whole process.
 
-    python eval/bench/indexing.py [--embedder bm25] [--folder FOLDER] [--repeat 5]
+python -m ragembed.eval.bench.indexing [--embedder bm25] [--folder FOLDER] [--repeat 5]
 """
 
 from __future__ import annotations
@@ -8,12 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from harness import SHARED, in_process, machine, peak_megabytes, table
+from ragembed.eval.bench.harness import SHARED, in_process, machine, peak_megabytes, table
 
 
 def once(folder: str, embedder: str) -> None:
@@ -26,9 +23,17 @@ def once(folder: str, embedder: str) -> None:
         again = pipeline.index(folder).seconds
     print(
         json.dumps(
-            {"files": report.files, "documents": report.added, "chunks": report.chunks, "failed": len(report.failed),
-             "seconds": report.seconds, "again": again, "megabytes": size, "peak": peak_megabytes()}
-        )  # fmt: skip
+            {
+                "files": report.files,
+                "documents": report.added,
+                "chunks": report.chunks,
+                "failed": len(report.failed),
+                "seconds": report.seconds,
+                "again": again,
+                "megabytes": size,
+                "peak": peak_megabytes(),
+            }
+        )
     )
 
 

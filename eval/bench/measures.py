@@ -1,6 +1,6 @@
 """Scoring a run: ours against ir_measures (pytrec_eval), in turns within one process.
 
-Run: ``python eval/bench/measures.py [--queries 10000] [--hits 100] [--rounds 7]``. Prints medians and their
+Run: ``python -m ragembed.eval.bench.measures [--queries 10000] [--hits 100] [--rounds 7]``. Prints medians and their
 ratio, for scores without ties and for scores rounded until most are tied, after checking that both give the
 same values.
 """
@@ -59,8 +59,8 @@ def main() -> None:
         assert all(abs(means[name] - expected[name]) < 1e-9 for name in MEASURES), (means, expected)
         times: tuple[list[float], list[float]] = ([], [])
         for _ in range(options.rounds):
-            times[0].append(seconds(lambda: evaluate(qrels, run, MEASURES)))  # noqa: B023
-            times[1].append(seconds(lambda: ir_measures.calc(theirs, qrels, run)))  # noqa: B023
+            times[0].append(seconds(lambda: evaluate(qrels, run, MEASURES)))
+            times[1].append(seconds(lambda: ir_measures.calc(theirs, qrels, run)))
         ours, peer = map(statistics.median, times)
         shape = f"{options.queries} queries x {options.hits} hits, {len(MEASURES)} measures, {label}"
         print(f"{shape}: ours {ours:.3f} s, ir_measures {peer:.3f} s, ratio {peer / ours:.2f}")

@@ -4,7 +4,7 @@ Ours is the embedder and an exact FAISS index of inner products; theirs is `Sent
 `util.semantic_search`, with the same weights. ir_measures scores both. The documents are encoded slice by
 slice, each slice by both (each first in turn), so that both see the same machine.
 
-    python eval/bench/minilm.py [--documents 5183] [--threads 2]
+    python -m ragembed.eval.bench.minilm [--documents 5183] [--threads 2]
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from harness import SHARED, machine, table
-
 from ragembed.datasets import load
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.minilm import find_minilm
+from ragembed.eval.bench.harness import SHARED, machine, table
 from ragembed.threads import available_threads, set_threads
 from ragembed.types import Run
 

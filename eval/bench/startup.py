@@ -1,6 +1,6 @@
 """Start-up: `ragembed --help` against a two-command Typer app's, and a cold query against what it must import.
 
-    python eval/bench/startup.py [--repeat 15]
+python -m ragembed.eval.bench.startup [--repeat 15]
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from harness import SHARED, alternate_commands, machine, table
+from ragembed.eval.bench.harness import SHARED, alternate_commands, machine, table
 
 TWO_COMMANDS = """
 import typer
@@ -42,7 +40,11 @@ def main() -> None:
                 "two-command Typer app": (sys.executable, "-c", TWO_COMMANDS, "--help"),
                 "query": (*RAGEMBED, "query", "does vitamin D prevent cancer?", "-i", index),
                 "query --json": (*RAGEMBED, "query", "does vitamin D prevent cancer?", "-i", index, "--json"),
-                "import numpy, typer, rich.console": (sys.executable, "-c", "import numpy, typer, rich.console"),
+                "import numpy, typer, rich.console": (
+                    sys.executable,
+                    "-c",
+                    "import numpy, typer, rich.console",
+                ),
             },
             options.repeat,
         )
@@ -53,7 +55,14 @@ def main() -> None:
         ("query --json", "import numpy, typer, rich.console", 2.0),
     )
     rows = [
-        (f"ragembed {ours}", seconds[ours], theirs, seconds[theirs], f"{seconds[ours] / seconds[theirs]:.2f}", limit)
+        (
+            f"ragembed {ours}",
+            seconds[ours],
+            theirs,
+            seconds[theirs],
+            f"{seconds[ours] / seconds[theirs]:.2f}",
+            limit,
+        )
         for ours, theirs, limit in pairs
     ]
     table(("ours", "s", "against", "s", "ratio", "limit"), rows)

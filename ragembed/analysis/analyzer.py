@@ -37,7 +37,9 @@ _ASCII_WORDS = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*", re.ASCII)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _MARK = r"[^\w\s\x00-\x7f]"  # every mark that is sorted, and punctuation, which is no matter here
 _MOST_MARKS = 30
-_JOINING = "\u1160-\u11ff\uff9e\uff9f"  # Hangul letters within a syllable, voicing marks of half-width Katakana
+_JOINING = (
+    "\u1160-\u11ff\uff9e\uff9f"  # Hangul letters within a syllable, voicing marks of half-width Katakana
+)
 _MEMORY = 400_000
 """Distinct words whose terms are remembered."""
 
@@ -45,11 +47,12 @@ _MEMORY = 400_000
 @functools.cache
 def _patterns() -> _Patterns:
     """Compiled at the first text that is not ASCII: their large classes take longer than a small search."""
+    other = f"(?![{UNSPACED}])"
     return _Patterns(
         words=re.compile(rf"[{UNSPACED}]+|[^\W_][\w{MARKS}]*(?:['’](?:[^\W_]|[{MARKS}])+)*|[{MARKS}]+"),
         unspaced=re.compile(rf"[{UNSPACED}]+"),
         ideograph=re.compile(rf"[{IDEOGRAPHS}]"),
-        parts=re.compile(rf"[{UNSPACED}]+|(?:(?![{UNSPACED}])[^\W_][{MARKS}]*)+|[{MARKS}]+"),
+        parts=re.compile(rf"[{UNSPACED}]+|{other}[^\W_](?:{other}(?:[^\W_]|[{MARKS}]))*|[{MARKS}]"),
         clusters=re.compile(rf".[{MARKS}{_JOINING}]*", re.DOTALL),
         marks=re.compile(rf"({_MARK}{{{_MOST_MARKS}}}){_MARK}+"),
     )

@@ -2,8 +2,9 @@
 
 Each ``last_*`` function takes a window ``(low, high]`` and says where the content before such a boundary
 ends, or 0 where the window holds none. Only the window is looked at, so that a chunker's work is linear in
-its text, and a page costs microseconds. The patterns begin with one character on purpose: the engine
-then skips to a candidate many times faster than it tries a match.
+its text, and a page costs microseconds. Lines end with LF or CRLF; a CR alone is white space as others. The
+patterns begin with one character on purpose: the engine then skips to a candidate many times faster than it
+tries a match.
 """
 
 from __future__ import annotations
@@ -56,8 +57,6 @@ def last_paragraph(text: str, low: int, high: int) -> int:
 def last_line(text: str, low: int, high: int) -> int:
     """Before the last line break, those left out that only wrap a sentence."""
     found = text.rfind("\n", low + 1, high + 1)
-    if found < 0:
-        return max(text.rfind("\r", low + 1, high + 1), 0)
     while found > low and _wraps(text, found):
         found = text.rfind("\n", low + 1, found)
     return max(found, 0)
@@ -80,20 +79,12 @@ def last_part(text: str, low: int, high: int) -> int:
 
 
 _LEVELS = (last_paragraph, last_line, last_sentence, last_clause, last_word, last_part)
-_WITHIN_LINES = _LEVELS[2:]
+_WITHIN_LINE = _LEVELS[2:]
 
 
 def best_break(text: str, low: int, high: int) -> int:
     """Where to cut in ``(low, high]``: at the last boundary of the highest level there is, else at `high`."""
-    if (
-        text.rfind("\n", low + 1, high + 2) >= 0
-        or text.rfind("\r", low + 1, high + 2) >= 0
-        or text.rfind("\f", low + 1, high + 2) >= 0
-    ):
-        levels = _LEVELS
-    else:
-        levels = _WITHIN_LINES
-    for last in levels:
+    for last in _WITHIN_LINE if text.rfind("\n", low + 1, high + 2) < 0 else _LEVELS:
         found = last(text, low, high)
         if found > low:
             return found

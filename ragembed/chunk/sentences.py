@@ -53,8 +53,7 @@ def last_sentence(text: str, low: int, high: int) -> int:
         for match in reversed(list(_CANDIDATE.finditer(text, floor, ceiling + _CLOSING))):
             end = match.end()
             if low < end <= high and match.start() < ceiling:
-                begin = _next(text, end, end + _LONGEST_GAP)
-                strength = _strength(text, match.start(), end, text[begin : begin + 1])
+                strength = _strength(text, match.start(), end)
                 if strength == _STRONG:
                     return end
                 weak = weak or (end if strength == _WEAK else 0)
@@ -68,9 +67,10 @@ def first_sentence(text: str, low: int, high: int) -> int:
     match = _CANDIDATE.search(text, max(0, low - 8), high)  # 8: room for quotes and spaces between two
     while match is not None:
         end = match.end()
-        begin = _next(text, end, high)
-        if low <= begin < high and _strength(text, match.start(), end, text[begin]) == _STRONG:
-            return begin
+        if _strength(text, match.start(), end) == _STRONG:
+            begin = _next(text, end, high)
+            if low <= begin < high:
+                return begin
         match = _CANDIDATE.search(text, end, high)
     return high
 
@@ -86,11 +86,15 @@ def _next(text: str, start: int, limit: int) -> int:
     return match.start() if match else limit
 
 
-def _strength(text: str, stop: int, end: int, after: str) -> int:
-    """How surely a candidate from `stop` to `end` ends a sentence; `after` is the next visible character."""
+def _strength(text: str, stop: int, end: int) -> int:
+    """How surely a candidate from `stop` to `end` ends a sentence."""
     character = text[stop]
     if character in _FULL_STOPS:
         return _STRONG
+    after = text[end + 1 : end + 2]  # at `end` is white space
+    if after.isspace():
+        begin = _next(text, end, end + _LONGEST_GAP)
+        after = text[begin : begin + 1]
     single = end == stop + 1 or text[stop + 1] not in _STOPS
     if character == "." and single and _abbreviated(text, stop, after):
         return _NONE
@@ -99,12 +103,12 @@ def _strength(text: str, stop: int, end: int, after: str) -> int:
 
 def _abbreviated(text: str, stop: int, after: str) -> bool:
     """Whether the full stop at `stop` belongs to the word before it; `after` begins what follows."""
-    words = text[max(0, stop - _LONGEST_ABBREVIATION) : stop].split()
-    if not words:
-        return False
-    word = words[-1].lstrip(_OPENERS)
-    if len(word) > _LONGEST_TITLE and "." not in word:
-        return False
+    word = text[max(0, stop - _LONGEST_ABBREVIATION) : stop].rpartition(" ")[2]
+    if word.isalpha():
+        if len(word) > _LONGEST_TITLE:
+            return False
+    else:
+        word = word.rpartition("\n")[2].lstrip(_OPENERS)
     if len(word) == 1 and not word.isdigit():
         return word.isupper() and word != "I"
     if word.isdigit():  # "1. First item"

@@ -31,7 +31,9 @@ def load_embedder(folder: str | Path) -> Embedder:
     try:
         spec = json.loads((folder / "embedder.json").read_text(encoding="utf-8"))["spec"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EmbeddingError(f"{folder} holds no saved embedder ({error})", "name a folder that save() wrote") from error
+        raise EmbeddingError(
+            f"{folder} holds no saved embedder ({error})", "name a folder that save() wrote"
+        ) from error
     embedder = EMBEDDERS.create(spec)
     embedder.load_state(folder)
     return embedder

@@ -127,7 +127,8 @@ def as_dense(vectors: Any, rows: int, dimension: int, who: str) -> Dense:
 def normalized(vectors: Dense) -> Dense:
     """Rows scaled to length 1; rows of zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    scaled: Dense = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return scaled
 
 
 def hash_files(paths: Iterable[Path]) -> str:

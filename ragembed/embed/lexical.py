@@ -88,7 +88,8 @@ class Lexical(Embedder):
     def _fitted(self) -> _Learnt:
         if self._learnt is None:
             raise EmbeddingError(
-                f"embedder {self.name} has no vocabulary yet", "call fit(texts) first, or search through an index"
+                f"embedder {self.name} has no vocabulary yet",
+                "call fit(texts) first, or search through an index",
             )
         return self._learnt
 
@@ -125,7 +126,9 @@ class Lexical(Embedder):
             counts = {t: n for t, n in Counter(self.analyzer.terms(text)).items() if t in learnt.vocabulary}
             frequencies = (learnt.frequencies[learnt.vocabulary[term]] for term in counts)
             idf = np.array([self.weighting.idf(df, learnt.statistics.documents) for df in frequencies])
-            values = self.weighting.query(np.array([*counts.values()], float), idf, np.array([0, len(counts)]))
+            values = self.weighting.query(
+                np.array([*counts.values()], float), idf, np.array([0, len(counts)])
+            )
             rows.append(dict(zip(counts, values.tolist(), strict=True)))
         return self._rows(rows)
 
@@ -171,13 +174,17 @@ class Lexical(Embedder):
 
     def load_state(self, folder: Path) -> None:
         path = folder / "vocabulary.json"
-        if path.is_file():
+        if not path.is_file():
+            return
+        try:
             state = json.loads(path.read_text(encoding="utf-8"))
             self._learnt = _Learnt(
                 {term: number for number, term in enumerate(state["terms"])},
-                state["frequencies"],
+                list(state["frequencies"]),
                 Statistics(state["documents"], state["total_terms"]),
             )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EmbeddingError(f"{path} does not hold a vocabulary ({error!r})", "fit and save it again") from error
 
 
 @dataclass(kw_only=True)

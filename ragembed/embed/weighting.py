@@ -53,7 +53,9 @@ class Weighting(ABC):
     def idf(self, document_frequency: int, documents: int) -> float:
         """How much a term that stands in that many of all documents counts in a query."""
 
-    def query(self, counts: NDArray[np.float64], idf: NDArray[np.float64], bounds: NDArray[np.int64]) -> Doubles:
+    def query(
+        self, counts: NDArray[np.float64], idf: NDArray[np.float64], bounds: NDArray[np.int64]
+    ) -> Doubles:
         """Weights of query terms: query i has the entries ``bounds[i]:bounds[i+1]``; idf 0 means an unknown term."""
         weights = self.query_counts(counts) * idf
         if self.cosine:
@@ -72,7 +74,8 @@ class _Cosine(Weighting):
     cosine = True
 
     def document_factor(self, lengths: NDArray[np.int32], norms: Floats, statistics: Statistics) -> Floats:
-        return np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
+        inverse: Floats = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
+        return inverse
 
     def document(self, counts: NDArray[np.unsignedinteger], factor: Floats) -> Floats:
         return self.raw(counts) * factor
@@ -102,7 +105,8 @@ class TfIdfWeighting(_Cosine):
     """
 
     def raw(self, counts: NDArray[np.unsignedinteger]) -> Floats:
-        return np.log(counts, dtype=np.float32) + np.float32(1)
+        weights: Floats = np.log(counts, dtype=np.float32) + np.float32(1)
+        return weights
 
     def query_counts(self, counts: NDArray[np.float64]) -> Doubles:
         return 1 + np.log(counts)

@@ -7,7 +7,9 @@ header and the raw bytes, so a map of it is a few lines.
 from __future__ import annotations
 
 import json
+import math
 import mmap
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,8 @@ def encode_arrays(arrays: dict[str, Array]) -> bytes:
     """The file's bytes."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    data: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return data
 
 
 def map_arrays(path: Path) -> dict[str, Array]:
@@ -37,7 +40,7 @@ def map_arrays(path: Path) -> dict[str, Array]:
             raise CorruptError(f"{path.name} is empty", "run: ragembed verify INDEX") from error
     try:
         return _views(memory)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise CorruptError(f"{path.name} is damaged ({error})", "run: ragembed verify INDEX") from error
 
 
@@ -46,14 +49,17 @@ def _views(memory: mmap.mmap) -> dict[str, Array]:
     if not 2 <= header_size <= min(_MAX_HEADER, len(memory) - 8):
         raise ValueError(f"a header of {header_size} bytes in a file of {len(memory)}")
     header = json.loads(memory[8 : 8 + header_size])
+    if not isinstance(header, dict):
+        raise TypeError("the header is no object")
     header.pop("__metadata__", None)
     arrays: dict[str, Array] = {}
     for name, entry in header.items():
         dtype = np.dtype(_TYPES[entry["dtype"]])
         start, end = entry["data_offsets"]
-        count = int(np.prod(entry["shape"], dtype=np.int64))
+        shape = [operator.index(size) for size in entry["shape"]]
+        count = math.prod(shape)
         at = 8 + header_size + start
-        if start < 0 or end - start != count * dtype.itemsize or at + count * dtype.itemsize > len(memory):
+        if min(start, *shape) < 0 or end - start != count * dtype.itemsize or 8 + header_size + end > len(memory):
             raise ValueError(f"array {name} does not fit the file")
-        arrays[name] = np.frombuffer(memory, dtype, count, at).reshape(entry["shape"])
+        arrays[name] = np.frombuffer(memory, dtype, count, at).reshape(shape)
     return arrays

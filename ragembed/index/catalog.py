@@ -78,7 +78,9 @@ class Catalog:
         self.path = folder / CATALOG_NAME
         if not create and not self.path.is_file():
             raise NotAnIndexError(
-                f"{folder} is no index: it has no {CATALOG_NAME}" if folder.exists() else f"there is no index {folder}",
+                f"{folder} is no index: it has no {CATALOG_NAME}"
+                if folder.exists()
+                else f"there is no index {folder}",
                 f"make one with: ragembed index PATH -o {folder}",
             )
         self.db = self._connect(folder)
@@ -96,7 +98,8 @@ class Catalog:
     def _make(self) -> None:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION}; {_SCHEMA} COMMIT;"
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION};"
+            f" {_SCHEMA} COMMIT;"
         )
 
     def _check(self) -> None:
@@ -108,16 +111,20 @@ class Catalog:
         except sqlite3.DatabaseError as error:
             self.db.close()
             raise CorruptError(
-                f"{self.path} is no catalog ({error})", "restore it from a copy, or index again into a new folder"
+                f"{self.path} is no catalog ({error})",
+                "restore it from a copy, or index again into a new folder",
             ) from error
         if application != APPLICATION_ID:
             self.db.close()
-            raise NotAnIndexError(f"{self.path} belongs to another program", "name the folder of a ragembed index")
+            raise NotAnIndexError(
+                f"{self.path} belongs to another program", "name the folder of a ragembed index"
+            )
         if version != FORMAT_VERSION:
             self.db.close()
             remedy = "upgrade ragembed" if version > FORMAT_VERSION else "index again into a new folder"
             raise VersionError(
-                f"{self.path.parent} has format version {version}, this ragembed reads version {FORMAT_VERSION}", remedy
+                f"{self.path.parent} has format version {version}, this ragembed reads version {FORMAT_VERSION}",
+                remedy,
             )
 
     def close(self) -> None:
@@ -209,7 +216,9 @@ class Catalog:
         """Forget a file; its documents are deleted apart."""
         self.db.execute("DELETE FROM files WHERE path = ?", (path,))
 
-    def put_document(self, document: Document, file: str | None, digest: str, chunks: Sequence[Chunk], row: int) -> int:
+    def put_document(
+        self, document: Document, file: str | None, digest: str, chunks: Sequence[Chunk], row: int
+    ) -> int:
         """Add a new document and its chunks, which get the rows from `row` on; returns the next free row."""
         cursor = self.db.execute(
             "INSERT INTO documents (id, file, hash, metadata) VALUES (?, ?, ?, ?)",
@@ -219,7 +228,15 @@ class Catalog:
         self.db.executemany(
             'INSERT INTO chunks (row, id, document, start, "end", text, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)',
             (
-                (row + i, chunk.id, number, chunk.start, chunk.end, chunk.text, encode_metadata(chunk.metadata, chunk.id))
+                (
+                    row + i,
+                    chunk.id,
+                    number,
+                    chunk.start,
+                    chunk.end,
+                    chunk.text,
+                    encode_metadata(chunk.metadata, chunk.id),
+                )
                 for i, chunk in enumerate(chunks)
             ),
         )
@@ -261,7 +278,8 @@ def encode_metadata(metadata: Any, owner: str) -> str:
         return json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise StoreError(
-            f"the metadata of {owner} cannot be stored ({error})", "use text, numbers, booleans, lists and objects"
+            f"the metadata of {owner} cannot be stored ({error})",
+            "use text, numbers, booleans, lists and objects",
         ) from error
 
 

@@ -26,7 +26,8 @@ def encode_flat(vectors: Dense) -> bytes:
 
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    return faiss.serialize_index(index).tobytes()  # type: ignore[no-any-return]
+    data: bytes = faiss.serialize_index(index).tobytes()
+    return data
 
 
 def decode_flat(path: Path, rows: int, dimension: int) -> Any:
@@ -35,7 +36,9 @@ def decode_flat(path: Path, rows: int, dimension: int) -> Any:
 
     index = faiss.deserialize_index(np.fromfile(path, np.uint8))
     if type(index).__name__ not in ("IndexFlat", "IndexFlatIP"):
-        raise CorruptError(f"{path.name} holds a FAISS {type(index).__name__}, not a flat index", "index again")
+        raise CorruptError(
+            f"{path.name} holds a FAISS {type(index).__name__}, not a flat index", "index again"
+        )
     if index.ntotal != rows or index.d != dimension:
         raise CorruptError(
             f"{path.name} holds {index.ntotal} vectors of {index.d} dimensions, the catalog says {rows} of {dimension}",
@@ -84,7 +87,7 @@ class DenseIndex:
         scores = np.take_along_axis(scores, order, 1)
         rows = np.take_along_axis(rows, order, 1)
         # a query of zeros (no known word) is equally near to everything, which is no answer
-        live = np.isfinite(scores) & queries.any(axis=1)[:, None]
+        live: NDArray[np.bool_] = np.isfinite(scores) & (queries != 0).any(axis=1, keepdims=True)
         return [(rows[i, live[i]], scores[i, live[i]]) for i in range(len(queries))]
 
 
@@ -94,4 +97,5 @@ def _without(dead: Rows) -> Any:
         return None
     import faiss
 
-    return faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorBatch(dead)))
+    parameters: Any = faiss.SearchParameters  # its stub lacks the keyword
+    return parameters(sel=faiss.IDSelectorNot(faiss.IDSelectorBatch(dead)))

@@ -41,7 +41,9 @@ def check_file(path: Path, size: int, sha256: str) -> None:
     try:
         found = path.stat().st_size
         if found != size:
-            raise CorruptError(f"{path.name} has {found} bytes, {size} were written", "run: ragembed verify INDEX")
+            raise CorruptError(
+                f"{path.name} has {found} bytes, {size} were written", "run: ragembed verify INDEX"
+            )
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:

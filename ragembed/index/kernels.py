@@ -27,7 +27,9 @@ def worth_compiling(queries: int, documents: int) -> bool:
     """Whether a batch is large enough to repay the loading of numba, unless it is loaded already."""
     if not available():
         return False
-    return "numba" in sys.modules or queries * (4e-5 + documents * 3e-9) > _LOADING  # what they take without it
+    return (
+        "numba" in sys.modules or queries * (4e-5 + documents * 3e-9) > _LOADING
+    )  # what they take without it
 
 
 @functools.cache
@@ -41,6 +43,7 @@ def search_many(
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """The k best (rows, scores) of one segment for each query; `numbers` are its numbers of ``weighed.terms``."""
     postings = segment.postings
+    k = min(k, postings.size)
     documents, scores, found = _compiled()(
         weighed.bounds,
         numbers,
@@ -60,11 +63,11 @@ def search_many(
 def _compiled() -> Callable[..., Any]:
     from numba import njit
 
-    @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @njit(nogil=True, cache=True)
     def better(score, document, other_score, other_document):  # type: ignore[no-untyped-def]
         return score > other_score or (score == other_score and document < other_document)
 
-    @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @njit(nogil=True, cache=True)
     def sift(heap_scores, heap_documents, at, size):  # type: ignore[no-untyped-def]
         """Restore the heap, whose root is the worst entry, below position `at`."""
         while True:
@@ -80,7 +83,7 @@ def _compiled() -> Callable[..., Any]:
             heap_documents[at], heap_documents[worst] = heap_documents[worst], heap_documents[at]
             at = worst
 
-    @njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})  # type: ignore[untyped-decorator]
+    @njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
     def largest(scores, start, end):  # type: ignore[no-untyped-def]
         """A maximum that the compiler may vectorise, since there is no NaN."""
         top = np.float32(0)
@@ -88,7 +91,7 @@ def _compiled() -> Callable[..., Any]:
             top = max(top, scores[at])
         return top
 
-    @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @njit(nogil=True, cache=True)
     def run(bounds, numbers, values, starts, documents, weights, dead, size, k):  # type: ignore[no-untyped-def]
         queries = len(bounds) - 1
         best_documents = np.zeros((queries, k), np.int64)
@@ -138,4 +141,5 @@ def _compiled() -> Callable[..., Any]:
             found[query] = count
         return best_documents, best_scores, found
 
-    return run
+    compiled: Callable[..., Any] = run
+    return compiled

@@ -20,7 +20,8 @@ def write_lock(folder: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read(20).strip() or "unknown"
             raise LockedError(
-                f"{folder} is being written by process {holder}", "wait until it is done, or stop that process"
+                f"{folder} is being written by process {holder}",
+                "wait until it is done, or stop that process",
             )
         try:
             file.truncate(0)

@@ -34,7 +34,9 @@ def merge_postings(parts: Sequence[Postings]) -> Postings:
     maps = []
     for part in parts:
         numbers = np.fromiter(
-            (number_of[part.term_bytes(n)] for n in range(part.vocabulary_size)), np.int64, part.vocabulary_size
+            (number_of[part.term_bytes(n)] for n in range(part.vocabulary_size)),
+            np.int64,
+            part.vocabulary_size,
         )
         maps.append(numbers)
         sizes[numbers] += np.diff(part.list_starts)

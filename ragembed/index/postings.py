@@ -45,19 +45,29 @@ class Postings:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> Postings:
-        """Postings over `arrays`, whose lengths must fit one another."""
+        """Postings over `arrays`, which must fit one another: compiled code trusts the numbers in them."""
         try:
             made = cls(**{name: arrays[name] for name in _NAMES})  # type: ignore[arg-type]
         except KeyError as error:
-            raise CorruptError(f"a segment of postings lacks {error}", "run: ragembed verify INDEX") from error
-        fits = (
-            len(made.term_starts) == len(made.list_starts) >= 1
-            and made.term_starts[-1] == len(made.terms)
-            and made.list_starts[-1] == len(made.documents) == len(made.counts)
-        )
-        if not fits:
+            raise CorruptError(
+                f"a segment of postings lacks {error}", "run: ragembed verify INDEX"
+            ) from error
+        if not made._fits():
             raise CorruptError("a segment of postings has arrays that do not fit", "run: ragembed verify INDEX")
         return made
+
+    def _fits(self) -> bool:
+        arrays = self.to_arrays()
+        types = {"terms": "u1", "list_starts": "i8", "documents": "i4", "lengths": "i4"}
+        return (
+            all(array.ndim == 1 and array.dtype == types.get(name, array.dtype) for name, array in arrays.items())
+            and self.term_starts.dtype.kind == self.counts.dtype.kind == "u"
+            and len(self.term_starts) == len(self.list_starts)
+            and _divides(self.term_starts, len(self.terms))
+            and _divides(self.list_starts, len(self.documents))
+            and len(self.documents) == len(self.counts)
+            and int(self.documents.view(np.uint32).max(initial=0)) < max(self.size, 1)
+        )
 
     def to_arrays(self) -> dict[str, Array]:
         """The arrays under their names."""
@@ -91,6 +101,11 @@ class Postings:
         """Documents and counts of term `number`."""
         part = slice(self.list_starts[number], self.list_starts[number + 1])
         return self.documents[part], self.counts[part]
+
+
+def _divides(starts: NDArray[np.integer], length: int) -> bool:
+    """Whether `starts` ascends from 0 to `length`."""
+    return bool(len(starts) and starts[0] == 0 and starts[-1] == length and (starts[1:] >= starts[:-1]).all())
 
 
 class PostingsBuilder:

@@ -87,7 +87,11 @@ class _Terms(dict[str, int]):
 
     def numbers(self, terms: NDArray[np.int64], segment: int) -> NDArray[np.int64]:
         """The numbers of terms in one segment, -1 for those absent."""
-        return np.frombuffer(self._numbers, np.int64)[terms * len(self._segments) + segment] if len(terms) else terms
+        return (
+            np.frombuffer(self._numbers, np.int64)[terms * len(self._segments) + segment]
+            if len(terms)
+            else terms
+        )
 
 
 class SparseIndex:
@@ -169,7 +173,9 @@ class SparseIndex:
         """The weights of all postings of `segment`, computed once."""
         if segment.weights is None:
             postings = segment.postings
-            segment.weights = self.weighting.document(postings.counts, self._factor(segment)[postings.documents])
+            segment.weights = self.weighting.document(
+                postings.counts, self._factor(segment)[postings.documents]
+            )
         return segment.weights
 
     def _search_segment(

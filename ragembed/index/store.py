@@ -62,7 +62,9 @@ class Store:
             (folder / EMBEDDERS).mkdir()
             catalog = Catalog(folder, create=True)
         except OSError as error:
-            raise StoreError(f"{folder} cannot be made ({error.strerror})", "name a folder you may write to") from error
+            raise StoreError(
+                f"{folder} cannot be made ({error.strerror})", "name a folder you may write to"
+            ) from error
         with _transaction(catalog):
             for key, value in settings.items():
                 catalog.set(key, value)
@@ -89,7 +91,9 @@ class Store:
         try:
             (self.folder / SEGMENTS).mkdir(exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{self.folder} cannot be written ({error.strerror})", "check its permissions") from error
+            raise StoreError(
+                f"{self.folder} cannot be written ({error.strerror})", "check its permissions"
+            ) from error
         with write_lock(self.folder):
             writer = Writer(self)
             writer.sweep()
@@ -171,7 +175,9 @@ class Writer:
             else:
                 from ragembed.index.dense import vectors_of
 
-                merged = np.concatenate([vectors_of(self.store.load_flat(record, dimension)) for record in tail])
+                merged = np.concatenate(
+                    [vectors_of(self.store.load_flat(record, dimension)) for record in tail]
+                )
             new = self._write(number, merged, tail[0].first_row, sum(record.rows for record in tail))
             with _transaction(self.catalog):
                 for record in tail:
@@ -187,7 +193,9 @@ class Writer:
 
             kind, size, data = "flat", len(vectors), encode_flat(vectors)
         if size != rows:
-            raise StoreError(f"embedder {embedder} gave {size} vectors for {rows} chunks", "the embedder is broken")
+            raise StoreError(
+                f"embedder {embedder} gave {size} vectors for {rows} chunks", "the embedder is broken"
+            )
         name = f"{first_row:012d}-{embedder}-{secrets.token_hex(4)}{_SUFFIX[kind]}"
         digest = write_durably(self.store.folder / SEGMENTS / name, data)
         return SegmentRecord(name, embedder, kind, first_row, rows, len(data), digest)

@@ -98,7 +98,7 @@ def _check_total(total: int, size: int, options: ReadOptions) -> None:
     if total > options.max_expanded:
         raise LimitError(
             f"file of {size:,} bytes unpacks to {total:,} or more, the limit is {options.max_expanded:,}",
-            "raise max_expanded if you trust it, or exclude it",
+            "raise the limit (max_expanded, --max-expanded-mb) if you trust it, or exclude it",
         )
     if total > _SMALL and total > MAX_RATIO * size:
         raise LimitError(

@@ -66,7 +66,7 @@ def scan(
 def too_large(size: int, limit: int) -> LimitError:
     """The error for a file of `size` bytes, or more."""
     fault = f"file of {size:,} bytes is larger than the limit of {limit:,}"
-    return LimitError(fault, "raise max_bytes, split it, or exclude it")
+    return LimitError(fault, "raise the limit (max_bytes, --max-file-mb), split it, or exclude it")
 
 
 def _existing(path: StrPath) -> str:

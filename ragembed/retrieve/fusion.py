@@ -18,7 +18,9 @@ class Fused:
     parts: dict[int, tuple[int, float]]
 
 
-def reciprocal_rank_fusion(lists: Sequence[Sequence[tuple[int, float]]], k: int, constant: int = RRF_K) -> list[Fused]:
+def reciprocal_rank_fusion(
+    lists: Sequence[Sequence[tuple[int, float]]], k: int, constant: int = RRF_K
+) -> list[Fused]:
     """The k best of ``sum over lists of 1 / (constant + rank)``, ranks from 1; equal scores by row.
 
     Each list holds (row, score), best first. Only ranks count, so the lists' scores need no common scale

@@ -99,7 +99,11 @@ class Searcher:
         self._indexes = []
         for number, embedder in enumerate(self.embedders):
             own = [record for record in records if record.embedder == number]
-            side = self._sparse_side(embedder, own, dead) if embedder.kind == "sparse" else self._dense_side(embedder, own, dead)
+            side = (
+                self._sparse_side(embedder, own, dead)
+                if embedder.kind == "sparse"
+                else self._dense_side(embedder, own, dead)
+            )
             self._indexes.append(side)
         self._generation = generation
 
@@ -122,7 +126,9 @@ class Searcher:
         for record in records:
             if record.name not in self._loaded:
                 self._loaded[record.name] = self.store.load_flat(record, embedder.dimension)
-            gone = dead[(dead >= record.first_row) & (dead < record.first_row + record.rows)] - record.first_row
+            gone = (
+                dead[(dead >= record.first_row) & (dead < record.first_row + record.rows)] - record.first_row
+            )
             segments.append(DenseSegment(self._loaded[record.name], record.first_row, gone))
         return _DenseSide(embedder, DenseIndex(segments, embedder.dimension) if segments else None)
 

@@ -19,9 +19,9 @@ from ragembed.chunk.boundaries import (
         ("one\n\ntwo\nthree. Four, five six", "one"),  # paragraph before line
         ("one\r\n\r\ntwo\r\nthree. Four, five six", "one\r"),
         ("one \n \t\n two, three", "one "),
-        ("page one\fpage two. It has", "page one"),
+        ("page one\n\fpage two. It has", "page one\n"),
         ("- one. And\n- two, more", "- one. And"),  # line before sentence
-        ("one\rtwo. Three", "one"),
+        ("One.\rTwo three", "One."),
         ("One ends. Two, three", "One ends."),  # sentence before clause
         ("one, two three", "one,"),  # clause before word
         ("一，二三", "一，"),

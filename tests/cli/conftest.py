@@ -52,9 +52,12 @@ def docs(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     (folder / "guide").mkdir(parents=True)
     (folder / "guide" / "keys.md").write_text(
-        "# Keys\n\nIntro about security.\n\n## Rotating\n\nRotate the signing key every ninety days.\n", encoding="utf-8"
+        "# Keys\n\nIntro about security.\n\n## Rotating\n\nRotate the signing key every ninety days.\n",
+        encoding="utf-8",
     )
-    (folder / "cats.txt").write_text("Cats sleep for most of the day.\nThey hunt at dusk.\n", encoding="utf-8")
+    (folder / "cats.txt").write_text(
+        "Cats sleep for most of the day.\nThey hunt at dusk.\n", encoding="utf-8"
+    )
     (folder / "rows.jsonl").write_text(
         '{"_id": "r1", "title": "Rivers", "text": "The river floods in spring."}\n'
         '{"_id": "r2", "title": "Lakes", "text": "The lake freezes in winter."}\n',

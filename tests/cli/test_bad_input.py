@@ -20,7 +20,12 @@ def fails(done: Any, *parts: str, code: int = 1) -> None:
 
 
 def test_missing_path(run: Any, tmp_path: Path) -> None:
-    fails(run("index", tmp_path / "absent", "-o", tmp_path / "i"), "no file or folder", "absent", "check the path")
+    fails(
+        run("index", tmp_path / "absent", "-o", tmp_path / "i"),
+        "no file or folder",
+        "absent",
+        "check the path",
+    )
     assert not (tmp_path / "i").exists()
 
 
@@ -42,7 +47,11 @@ def test_a_folder_that_is_no_index(run: Any, tmp_path: Path) -> None:
     fails(run("query", "x", "-i", tmp_path / "absent"), "there is no index", "ragembed index")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("a")
-    fails(run("index", tmp_path / "notes", "-o", tmp_path / "notes"), "exists and is no index", "new or empty folder")
+    fails(
+        run("index", tmp_path / "notes", "-o", tmp_path / "notes"),
+        "exists and is no index",
+        "new or empty folder",
+    )
     assert (tmp_path / "notes" / "a.txt").read_text() == "a"
 
 
@@ -67,7 +76,9 @@ def test_newer_format(run: Any, index: Path) -> None:
         ("--index-type", "flut", ("unknown index type", "flat")),
     ],
 )
-def test_bad_specs(run: Any, docs: Path, tmp_path: Path, option: str, spec: str, parts: tuple[str, ...]) -> None:
+def test_bad_specs(
+    run: Any, docs: Path, tmp_path: Path, option: str, spec: str, parts: tuple[str, ...]
+) -> None:
     fails(run("index", docs, "-o", tmp_path / "i", option, spec), *parts)
     assert not (tmp_path / "i").exists()
 
@@ -98,7 +109,9 @@ def test_query_without_any_known_word(run: Any, index: Path) -> None:
 
 
 def test_invalid_utf8_is_read(run: Any, tmp_path: Path) -> None:
-    (tmp_path / "latin.txt").write_bytes("Das Café öffnet früh am Morgen, sagte die Bäckerin.".encode("latin-1"))
+    (tmp_path / "latin.txt").write_bytes(
+        "Das Café öffnet früh am Morgen, sagte die Bäckerin.".encode("latin-1")
+    )
     assert run("index", tmp_path / "latin.txt", "-o", tmp_path / "i").code == 0
     assert "Café" in run("query", "Café", "-i", tmp_path / "i").out
 
@@ -129,7 +142,9 @@ def test_wrong_usage(run: Any, index: Path, tmp_path: Path) -> None:
 
 def beir(folder: Path, qrels: str) -> Path:
     (folder / "qrels").mkdir(parents=True)
-    (folder / "corpus.jsonl").write_text('{"_id": "d1", "title": "", "text": "apples and pears"}\n', encoding="utf-8")
+    (folder / "corpus.jsonl").write_text(
+        '{"_id": "d1", "title": "", "text": "apples and pears"}\n', encoding="utf-8"
+    )
     (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "pears"}\n', encoding="utf-8")
     (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{qrels}", encoding="utf-8")
     return folder
@@ -138,7 +153,9 @@ def beir(folder: Path, qrels: str) -> Path:
 def test_qrels_naming_unknown_documents(run: Any, tmp_path: Path) -> None:
     folder = beir(tmp_path / "c", "q1\td1\t1\nq1\td9\t1\n")
     fails(run("eval", "--dataset", folder, "--embedder", "bm25"), "d9", "--allow-unknown")
-    done = run("eval", "--dataset", folder, "--embedder", "bm25", "--measures", "R@10", "--json", "--allow-unknown")
+    done = run(
+        "eval", "--dataset", folder, "--embedder", "bm25", "--measures", "R@10", "--json", "--allow-unknown"
+    )
     assert done.json()["measures"] == {"R@10": 0.5}
 
 

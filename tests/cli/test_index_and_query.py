@@ -82,7 +82,9 @@ def test_interactive_queries(run: Any, index: Path, monkeypatch: pytest.MonkeyPa
 
 def test_queries_file_to_trec_run(run: Any, index: Path, tmp_path: Path) -> None:
     queries = tmp_path / "q.jsonl"
-    queries.write_text('{"_id": "a", "text": "winter lake"}\n{"_id": "b", "text": "sleeping cats"}\n', encoding="utf-8")
+    queries.write_text(
+        '{"_id": "a", "text": "winter lake"}\n{"_id": "b", "text": "sleeping cats"}\n', encoding="utf-8"
+    )
     out = tmp_path / "out.trec"
     assert run("query", "--queries", queries, "-i", index, "-k", "100", "--run", out).code == 0
     lines = [line.split() for line in out.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,1 @@
+"""Benchmarks against the peers; each module says how to run it."""
