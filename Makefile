@@ -46,12 +46,11 @@ format: $(VENV)/.all  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Type checkers cannot follow the editable install's import hook; .types shows them the installed layout.
+# Type checkers cannot follow the editable install's import hook, so they get a copy in the installed layout.
 types: $(VENV)/.all  ## mypy --strict and pyright
-	rm -rf .types && mkdir -p .types/ragembed
-	ln -s $(CURDIR)/ragembed/* .types/ragembed/
-	ln -s $(CURDIR)/cli $(CURDIR)/eval .types/ragembed/
-	ln -s $(CURDIR)/datasets/loaders .types/ragembed/datasets
+	rm -rf build/types && mkdir -p build/types
+	cp -R ragembed cli eval build/types/ && cp -R datasets/loaders build/types/datasets
+	mv build/types/cli build/types/eval build/types/datasets build/types/ragembed/
 	$(BIN)/mypy -p ragembed
 	$(BIN)/pyright
 
@@ -61,4 +60,4 @@ bench: $(VENV)/.bench  ## run the benchmarks against the peers (minutes)
 	done
 
 clean:  ## remove what the targets made
-	rm -rf demo .types .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+	rm -rf demo build/types .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

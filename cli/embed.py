@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -48,11 +48,11 @@ def embed(
 
         save_npz(output, vectors)
     else:
-        np.save(output, vectors, allow_pickle=False)
+        np.save(output, cast("np.ndarray", vectors), allow_pickle=False)
     cut = maker.truncation
     if cut.texts:
         note(f"{cut.texts} texts were longer than the embedder takes; {cut.tokens} tokens were cut off")
-    rows, dimension = vectors.shape
+    rows, dimension = len(texts), maker.dimension
     report = {
         "texts": rows,
         "dimension": dimension,

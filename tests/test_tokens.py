@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragembed.errors import SpecError
-from ragembed.tokens import blocks, tokenizer
+from ragembed.tokens import tokenizer
+from ragembed.tokens_words import blocks
 
 
 def words(text: str) -> list[str]:
@@ -109,7 +110,7 @@ def write_tokenizer(folder: Path, **changes: Any) -> str:
         "max_input_chars_per_word": 100,
         "vocab": vocabulary,
     }
-    config = {
+    config: dict[str, Any] = {
         "version": "1.0",
         "truncation": {"max_length": 2, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
         "padding": None,

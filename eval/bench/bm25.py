@@ -55,7 +55,7 @@ def tokens_of(texts: list[str]) -> Tokens:
     import bm25s
     import Stemmer
 
-    found = bm25s.tokenize(
+    found: Any = bm25s.tokenize(
         texts, stopwords="en", stemmer=Stemmer.Stemmer("english"), return_ids=False, show_progress=False
     )
     return list(found)

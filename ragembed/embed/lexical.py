@@ -78,7 +78,7 @@ class Lexical(Embedder):
             from ragembed.analysis.detect import detect_language
 
             self.language = detect_language(sample)
-            self.__dict__.pop("analyzer", None)
+            vars(self).pop("analyzer", None)
 
     @property
     def dimension(self) -> int:

@@ -133,7 +133,8 @@ class BM25Weighting(Weighting):
 
     def document(self, counts: NDArray[np.unsignedinteger], factor: Floats) -> Floats:
         tf = counts.astype(np.float32)
-        return tf / (tf + factor)
+        weights: Floats = np.divide(tf, tf + factor)
+        return weights
 
     def idf(self, document_frequency: int, documents: int) -> float:
         return math.log1p((documents - document_frequency + 0.5) / (document_frequency + 0.5))

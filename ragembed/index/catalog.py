@@ -8,10 +8,11 @@ twice.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,10 @@ class FileRecord:
 class Catalog:
     """A connection to the catalog of one index. Not to be shared between threads."""
 
-    def __init__(self, folder: Path, *, create: bool = False) -> None:
+    def __init__(self, folder: Path, *, create: Mapping[str, Any] | None = None) -> None:
+        """Open the catalog in `folder`, or make one that holds the settings `create`."""
         self.path = folder / CATALOG_NAME
-        if not create and not self.path.is_file():
+        if create is None and not self.path.is_file():
             raise NotAnIndexError(
                 f"{folder} is no index: it has no {CATALOG_NAME}"
                 if folder.exists()
@@ -84,43 +86,48 @@ class Catalog:
                 f"make one with: ragembed index PATH -o {folder}",
             )
         self.db = self._connect(folder)
-        if create:
-            self._make()
-        self._check()
+        try:
+            with database_errors(self.path):
+                if create is not None:
+                    self._make(create)
+                self._check()
+        except BaseException:
+            self.db.close()
+            raise
 
     def _connect(self, folder: Path) -> sqlite3.Connection:
-        query = "" if os.access(folder, os.W_OK) else "?immutable=1"  # WAL needs a writable folder otherwise
+        query = ""
+        if not os.access(folder, os.W_OK):  # SQLite then reads a log that is there, but can make none
+            query = "?mode=ro" if self.path.with_name(f"{CATALOG_NAME}-wal").exists() else "?immutable=1"
         uri = self.path.resolve().as_uri() + query
         db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA trusted_schema = OFF")  # a stranger's catalog runs no functions of ours
         return db
 
-    def _make(self) -> None:
+    def _make(self, settings: Mapping[str, Any]) -> None:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION};"
-            f" {_SCHEMA} COMMIT;"
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION}; {_SCHEMA}"
         )
+        for key, value in settings.items():
+            self.set(key, value)
+        self.db.execute("COMMIT")
 
     def _check(self) -> None:
-        try:
-            application = self.db.execute("PRAGMA application_id").fetchone()[0]
-            version = self.db.execute("PRAGMA user_version").fetchone()[0]
-            self.db.execute("PRAGMA foreign_keys = ON")
-            self.db.execute("PRAGMA synchronous = FULL")  # a commit must outlive a power cut
-        except sqlite3.DatabaseError as error:
-            self.db.close()
-            raise CorruptError(
-                f"{self.path} is no catalog ({error})",
-                "restore it from a copy, or index again into a new folder",
-            ) from error
+        application = self.db.execute("PRAGMA application_id").fetchone()[0]
+        version = self.db.execute("PRAGMA user_version").fetchone()[0]
+        self.db.execute("PRAGMA foreign_keys = ON")
+        self.db.execute("PRAGMA synchronous = FULL")  # a commit must outlive a power cut
         if application != APPLICATION_ID:
-            self.db.close()
+            if not self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise NotAnIndexError(
+                    f"{self.path} is empty: the making of this index was interrupted",
+                    f"delete {self.path.parent} and index again",
+                )
             raise NotAnIndexError(
                 f"{self.path} belongs to another program", "name the folder of a ragembed index"
             )
         if version != FORMAT_VERSION:
-            self.db.close()
             remedy = "upgrade ragembed" if version > FORMAT_VERSION else "index again into a new folder"
             raise VersionError(
                 f"{self.path.parent} has format version {version}, this ragembed reads version {FORMAT_VERSION}",
@@ -136,6 +143,11 @@ class Catalog:
     def settings(self) -> dict[str, Any]:
         """All settings, decoded."""
         return {key: json.loads(value) for key, value in self.db.execute("SELECT key, value FROM settings")}
+
+    def generation(self) -> int:
+        """How many writes there were: the same number, the same state."""
+        found = self.db.execute("SELECT value FROM settings WHERE key = 'generation'").fetchone()
+        return 0 if found is None else int(found[0])
 
     def segments(self) -> list[SegmentRecord]:
         """All segments in order of embedder and first row."""
@@ -272,15 +284,34 @@ class Catalog:
         self.db.execute("DELETE FROM segments WHERE name = ?", (name,))
 
 
+@contextlib.contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about the catalog at `path` into errors of ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"the catalog {path} cannot be used ({error})", "check the disk, the permissions and who else writes to it"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # a mistake of ours, such as using it after it was closed
+            raise
+        raise CorruptError(
+            f"{path} is damaged, or no catalog ({error})", "restore it from a copy, or index again into a new folder"
+        ) from error
+
+
 def encode_metadata(metadata: Any, owner: str) -> str:
     """Metadata as JSON; a value that JSON has no form for is an error that names the owner."""
     try:
-        return json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+        text.encode()  # UnicodeEncodeError, a ValueError, for half a surrogate pair
+    except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(
             f"the metadata of {owner} cannot be stored ({error})",
             "use text, numbers, booleans, lists and objects",
         ) from error
+    return text
 
 
 def _parts(values: Sequence[Any], size: int = 30_000) -> Iterable[Sequence[Any]]:

@@ -78,9 +78,7 @@ class DenseIndex:
         scores = np.zeros((len(queries), 0), np.float32)
         rows = np.zeros((len(queries), 0), np.int64)
         for segment in self.segments:
-            found_scores, at = segment.index.search(
-                queries, min(k, segment.index.ntotal), params=_without(segment.dead)
-            )
+            found_scores, at = _search(segment, queries, k)
             scores = np.hstack((scores, np.where(at >= 0, found_scores, -np.inf)))
             rows = np.hstack((rows, at + segment.first_row))
         order = np.lexsort((rows, -scores), axis=1)[:, :k]
@@ -89,6 +87,20 @@ class DenseIndex:
         # a query of zeros (no known word) is equally near to everything, which is no answer
         live: NDArray[np.bool_] = np.isfinite(scores) & (queries != 0).any(axis=1, keepdims=True)
         return [(rows[i, live[i]], scores[i, live[i]]) for i in range(len(queries))]
+
+
+def _search(segment: DenseSegment, queries: Dense, k: int) -> tuple[NDArray[np.float32], Rows]:
+    """Scores and positions (n, k or more) of the best vectors, with all that equal the last of the k best.
+
+    FAISS takes any of several equal vectors; so it is asked for more until the next one is worse.
+    """
+    total = segment.index.ntotal
+    width = min(k + 1, total)
+    while True:
+        scores, at = segment.index.search(queries, width, params=_without(segment.dead))
+        if width == total or not ((scores[:, k - 1] == scores[:, -1]) & (at[:, -1] >= 0)).any():
+            return scores, at
+        width = min(4 * width, total)
 
 
 def _without(dead: Rows) -> Any:

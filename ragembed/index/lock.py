@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ragembed.errors import LockedError
+from ragembed.errors import LockedError, StoreError
 
 LOCK_NAME = "write.lock"
 
@@ -15,7 +15,11 @@ LOCK_NAME = "write.lock"
 @contextlib.contextmanager
 def write_lock(folder: Path) -> Iterator[None]:
     """Hold the write lock of the index at `folder`; raises `LockedError` where another writer holds it."""
-    with (folder / LOCK_NAME).open("a+", encoding="ascii") as file:
+    try:
+        opened = (folder / LOCK_NAME).open("a+", encoding="ascii")
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written ({error.strerror})", "check its permissions") from error
+    with opened as file:
         if not _try_lock(file.fileno()):
             file.seek(0)
             holder = file.read(20).strip() or "unknown"

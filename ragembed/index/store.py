@@ -19,7 +19,7 @@ import numpy as np
 from ragembed.embed.base import Dense
 from ragembed.errors import NotAnIndexError, StoreError
 from ragembed.index.arrays import encode_arrays, map_arrays
-from ragembed.index.catalog import CATALOG_NAME, Catalog, FileRecord, SegmentRecord
+from ragembed.index.catalog import CATALOG_NAME, Catalog, FileRecord, SegmentRecord, database_errors
 from ragembed.index.files import check_file, sync_folder, write_durably
 from ragembed.index.lock import write_lock
 from ragembed.index.merge import merge_postings, tail_to_merge
@@ -60,14 +60,11 @@ class Store:
         try:
             (folder / SEGMENTS).mkdir(parents=True)
             (folder / EMBEDDERS).mkdir()
-            catalog = Catalog(folder, create=True)
+            catalog = Catalog(folder, create=settings)
         except OSError as error:
             raise StoreError(
                 f"{folder} cannot be made ({error.strerror})", "name a folder you may write to"
             ) from error
-        with _transaction(catalog):
-            for key, value in settings.items():
-                catalog.set(key, value)
         catalog.close()
         sync_folder(folder)
         return cls(folder)
@@ -79,11 +76,12 @@ class Store:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Catalog]:
         """The catalog with one unchanging state of everything it says, for as long as the context lasts."""
-        self.catalog.db.execute("BEGIN")
-        try:
-            yield self.catalog
-        finally:
-            self.catalog.db.execute("ROLLBACK")
+        with database_errors(self.catalog.path):
+            self.catalog.db.execute("BEGIN")
+            try:
+                yield self.catalog
+            finally:
+                _roll_back(self.catalog)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -94,7 +92,7 @@ class Store:
             raise StoreError(
                 f"{self.folder} cannot be written ({error.strerror})", "check its permissions"
             ) from error
-        with write_lock(self.folder):
+        with database_errors(self.catalog.path), write_lock(self.folder):
             writer = Writer(self)
             writer.sweep()
             yield writer
@@ -206,8 +204,13 @@ def _transaction(catalog: Catalog) -> Iterator[None]:
     catalog.db.execute("BEGIN IMMEDIATE")
     try:
         yield
-        catalog.set("generation", catalog.settings().get("generation", 0) + 1)  # tells readers to look again
+        catalog.set("generation", catalog.generation() + 1)  # tells readers to look again
+        catalog.db.execute("COMMIT")
     except BaseException:
-        catalog.db.execute("ROLLBACK")
+        _roll_back(catalog)
         raise
-    catalog.db.execute("COMMIT")
+
+
+def _roll_back(catalog: Catalog) -> None:
+    if catalog.db.in_transaction:  # some errors, such as a full disk, have SQLite do it
+        catalog.db.execute("ROLLBACK")

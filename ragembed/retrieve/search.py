@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from ragembed.embed.base import Embedder
-from ragembed.errors import QueryError
+from ragembed.errors import CorruptError, QueryError
 from ragembed.index.catalog import Catalog, SegmentRecord
 from ragembed.index.postings import Postings
 from ragembed.index.sparse import SparseIndex, SparseSegment
@@ -41,8 +42,8 @@ class Searcher:
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The k best chunks for each query."""
         check(queries, k)
-        with self.store.snapshot() as catalog:
-            ranked = self._rank(catalog, queries, k)
+        with self._state() as catalog:
+            ranked = self._rank(queries, k)
             chunks = catalog.chunks(sorted({fused.row for hits in ranked for fused in hits}))
         names = [str(embedder.spec) for embedder in self.embedders]
         return [
@@ -56,13 +57,13 @@ class Searcher:
     def search_documents(self, queries: Sequence[str], k: int) -> list[dict[str, float]]:
         """The k best documents for each query, each scored by its best chunk (MaxP, Dai & Callan 2019)."""
         check(queries, k)
-        with self.store.snapshot() as catalog:
+        with self._state() as catalog:
             counts = catalog.counts()
             depth = k if counts["chunks"] == counts["documents"] else 4 * k
             results: list[dict[str, float]] = [{} for _ in queries]
             open_queries = list(range(len(queries)))
             while open_queries:
-                ranked = self._rank(catalog, [queries[i] for i in open_queries], depth)
+                ranked = self._rank([queries[i] for i in open_queries], depth)
                 owner = catalog.document_ids(sorted({fused.row for hits in ranked for fused in hits}))
                 unfinished = []
                 for i, hits in zip(open_queries, ranked, strict=True):
@@ -76,8 +77,27 @@ class Searcher:
                 depth *= 4
         return results
 
-    def _rank(self, catalog: Catalog, queries: Sequence[str], k: int) -> list[list[Fused]]:
-        self._refresh(catalog)
+    @contextlib.contextmanager
+    def _state(self) -> Iterator[Catalog]:
+        """One unchanging state of the index, with all segments that it names loaded.
+
+        A writer may merge segments away before they are loaded; then the next state is taken.
+        """
+        while True:
+            with self.store.snapshot() as catalog:
+                generation = catalog.generation()
+                try:
+                    self._refresh(catalog, generation)
+                except CorruptError as error:
+                    failed = error
+                else:
+                    yield catalog
+                    return
+            with self.store.snapshot() as catalog:
+                if catalog.generation() == generation:
+                    raise failed
+
+    def _rank(self, queries: Sequence[str], k: int) -> list[list[Fused]]:
         if len(self._indexes) == 1:
             return [
                 [Fused(row, score, {0: (rank, score)}) for rank, (row, score) in enumerate(hits, 1)]
@@ -87,9 +107,8 @@ class Searcher:
         sides = [index.search(queries, depth) for index in self._indexes]
         return [reciprocal_rank_fusion(lists, k) for lists in zip(*sides, strict=True)]
 
-    def _refresh(self, catalog: Catalog) -> None:
+    def _refresh(self, catalog: Catalog, generation: int) -> None:
         """Load the segments that the catalog names now; those already loaded are kept."""
-        generation = catalog.settings().get("generation", 0)
         if generation == self._generation:
             return
         records = catalog.segments()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from ragembed.errors import CorruptError
+from ragembed.index.files import check_file, write_durably
+
+
+def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
+    digest = write_durably(tmp_path / "a", b"content")
+    assert digest == hashlib.sha256(b"content").hexdigest()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    check_file(tmp_path / "a", 7, digest)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()  # a file cannot be renamed to a folder
+    with pytest.raises(OSError, match="directory"):
+        write_durably(tmp_path / "a", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"conten", "a has 6 bytes, 7 were written"),
+        (b"contents", "a has 8 bytes, 7 were written"),
+        (b"contemt", "a is damaged: its checksum differs"),
+        (None, "a is missing from the index"),
+    ],
+)
+def test_a_file_that_is_not_what_was_written(tmp_path: Path, content: bytes | None, fault: str) -> None:
+    if content is not None:
+        (tmp_path / "a").write_bytes(content)
+    with pytest.raises(CorruptError) as raised:
+        check_file(tmp_path / "a", 7, hashlib.sha256(b"content").hexdigest())
+    assert str(raised.value) == f"{fault}; run: ragembed verify INDEX"
