@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ragembed.errors import SpecError, VersionError
@@ -34,8 +34,6 @@ class PipelineConfig:
     index_type: str = "flat"
     settled_chunker: str | None = None
     embedders: tuple[EmbedderRecord, ...] = ()
-    read: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the last `index`, so that a change of them reads files again."""
 
     def __post_init__(self) -> None:
         if self.index_type not in INDEX_TYPES:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
-from ragembed.errors import IdentityError, ReadError
+from ragembed.errors import IdentityError, NotAnIndexError, RagembedError, ReadError
+from ragembed.index.files import sync_tree
 from ragembed.index.store import EMBEDDERS as EMBEDDERS_FOLDER
 from ragembed.index.store import Store, Writer
 from ragembed.retrieve.search import Searcher
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from ragembed.analysis import Analyzer
     from ragembed.chunk.base import Chunker
     from ragembed.embed.base import Embedder
+    from ragembed.read import Found
     from ragembed.read.base import ReadOptions
     from ragembed.sync import Progress, Syncer, SyncReport
 
@@ -40,6 +44,8 @@ class Pipeline:
         self.config = config
         self._lock = threading.RLock()
         self._embedders: list[Embedder] | None = None
+        self._loaded_by: list[tuple[str, str | None]] = []
+        self._checked = False
         self._searcher: Searcher | None = None
 
     @classmethod
@@ -70,13 +76,13 @@ class Pipeline:
     ) -> Pipeline:
         """Open an index. Specs, where given, must be the ones that it was made by."""
         store = Store(Path(path))
-        config = PipelineConfig.from_json(store.catalog.settings()["config"])
-        settled = "+".join(record.spec for record in config.embedders)
         try:
+            config = _stored_config(store)
+            settled = "+".join(record.spec for record in config.embedders)
             _same("embedder", embedder, (config.embedder, settled), path)
             _same("chunker", chunker, (config.chunker, config.settled_chunker), path)
             _same("index type", index_type, (config.index_type,), path)
-        except IdentityError:
+        except RagembedError:
             store.close()
             raise
         return cls(store, config)
@@ -112,7 +118,7 @@ class Pipeline:
         options = options or ReadOptions()
         started = time.perf_counter()
         with self._lock, self.store.writing() as writer:
-            roots = [Path(path).resolve() for path in paths]
+            roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - Path.absolute keeps ".."
             known = writer.catalog.files()
             found = walk([Path(path) for path in paths], options)
             if not (found.sources or found.failures or any(_within(path, roots) for path in known)):
@@ -125,16 +131,12 @@ class Pipeline:
             chunker, embedders = self._settle(
                 writer, lambda chunker: texts_of(found.sources, options, chunker)
             )
-            syncer = Syncer(writer, chunker, embedders, progress)
+            syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.report.failed.extend(found.failures)
             syncer.report.skipped.update(found.skipped)
-            reread = self.config.read not in ({}, _json(options))
-            syncer.files(found.sources, options, reread=reread)
-            present = {str(source.path) for source in found.sources}
-            gone = [path for path in known if path not in present and _within(path, roots)]
+            syncer.files(found.sources, options)
+            gone = _gone(known, found, roots)
             syncer.forget(gone, delete=prune)
-            if self.config.read != _json(options):
-                self._save(writer, replace(self.config, read=_json(options)))
             return self._finish(syncer, writer, started)
 
     def add(self, documents: Iterable[Document]) -> SyncReport:
@@ -147,7 +149,7 @@ class Pipeline:
             chunker, embedders = self._settle(
                 writer, lambda chunker: (embedding_text(c) for d in documents for c in chunker.chunk(d))
             )
-            syncer = Syncer(writer, chunker, embedders, None)
+            syncer = Syncer(writer, chunker, embedders, None, self._check)
             syncer.documents(documents)
             return self._finish(syncer, writer, started)
 
@@ -199,23 +201,40 @@ class Pipeline:
     # inside
 
     def _search(self) -> Searcher:
-        if not self.config.embedders:
-            self.config = PipelineConfig.from_json(self.store.catalog.settings()["config"])
-        if self._searcher is None:
-            self._searcher = Searcher(self.store, self._load())
+        if not self.config.embedders:  # another process may have settled them by now
+            self.config = _stored_config(self.store)
+        embedders = self._load()
+        if self._searcher is None or self._searcher.embedders is not embedders:
+            self._check()
+            self._searcher = Searcher(self.store, embedders)
         return self._searcher
 
     def _load(self) -> list[Embedder]:
-        if self._embedders is None:
-            specs = [record.spec for record in self.config.embedders] or [
-                str(part) for part in self.config.parts
-            ]
+        records = self.config.embedders
+        made_by = [(record.spec, record.folder) for record in records]
+        if self._embedders is None or self._loaded_by != made_by:
+            specs = [record.spec for record in records] or [str(part) for part in self.config.parts]
             embedders = [EMBEDDERS.create(spec) for spec in specs]
-            for record, embedder in zip(self.config.embedders, embedders, strict=False):
+            for record, embedder in zip(records, embedders, strict=False):
                 if record.folder:
                     embedder.load_state(self.store.folder / record.folder)
-            self._embedders = embedders
+            self._embedders, self._loaded_by, self._checked = embedders, made_by, False
         return self._embedders
+
+    def _check(self) -> None:
+        """Raise `IdentityError` where an embedder is not what it was when it made the index."""
+        if self._checked:
+            return
+        for record, embedder in zip(self.config.embedders, self._load(), strict=True):
+            now = json.loads(json.dumps(embedder.identity()))
+            changed = [key for key in {**record.identity, **now} if record.identity.get(key) != now.get(key)]
+            if changed:
+                was, others = ({key: values.get(key) for key in changed} for values in (record.identity, now))
+                raise IdentityError(
+                    f"{self.store.folder} was made by {record.spec} with {was}, which now has {others}",
+                    "bring back what it was made with, or index again into a new folder",
+                )
+        self._checked = True
 
     def _settle(
         self, writer: Writer, texts: Callable[[Chunker], Iterable[str]]
@@ -223,7 +242,7 @@ class Pipeline:
         """Chunker and embedders ready for use; before the first document, settle what their specs leave open."""
         from ragembed.chunk import CHUNKERS
 
-        self.config = PipelineConfig.from_json(writer.catalog.settings()["config"])
+        self.config = _stored_config(self.store)
         embedders = self._load()
         if self.config.embedders:
             return CHUNKERS.create(self.config.settled_chunker or self.config.chunker), embedders
@@ -231,20 +250,31 @@ class Pipeline:
         sample = list(itertools.islice(texts(chunker), _SAMPLE))
         if not sample:
             return chunker, embedders  # nothing to settle by; the next call may bring something
-        records = []
-        for number, embedder in enumerate(embedders):
-            embedder.adapt(sample)
-            folder = None
-            if embedder.learns:
-                embedder.fit(texts(chunker))
-                folder = f"{EMBEDDERS_FOLDER}/{number}-{embedder.name}"
-                embedder.save(self.store.folder / folder)
-            dimension = None if embedder.kind == "sparse" else embedder.dimension
-            records.append(
-                EmbedderRecord(str(embedder.spec), embedder.kind, dimension, folder, embedder.identity())
-            )
+        try:
+            records = [
+                self._settled(number, embedder, sample, lambda: texts(chunker))
+                for number, embedder in enumerate(embedders)
+            ]
+        except BaseException:
+            self._embedders = None  # half of them may have adapted to what will not be in the index
+            raise
         self._save(writer, replace(self.config, settled_chunker=str(chunker.spec), embedders=tuple(records)))
+        self._loaded_by, self._checked = [(record.spec, record.folder) for record in records], True
         return chunker, embedders
+
+    def _settled(
+        self, number: int, embedder: Embedder, sample: Sequence[str], texts: Callable[[], Iterable[str]]
+    ) -> EmbedderRecord:
+        """Have an embedder adapt to the corpus and learn from it, and tell what it is then."""
+        embedder.adapt(sample)
+        folder = None
+        if embedder.learns:
+            embedder.fit(texts())
+            folder = f"{EMBEDDERS_FOLDER}/{number}-{embedder.name}"
+            embedder.save(self.store.folder / folder)
+            sync_tree(self.store.folder / folder)
+        dimension = None if embedder.kind == "sparse" else embedder.dimension
+        return EmbedderRecord(str(embedder.spec), embedder.kind, dimension, folder, embedder.identity())
 
     def _save(self, writer: Writer, config: PipelineConfig) -> None:
         writer.settle({"config": config.to_json()})
@@ -277,6 +307,16 @@ def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
     return replace(chunker, **changes) if changes else chunker  # type: ignore[type-var]
 
 
+def _gone(known: Iterable[str], found: Found, roots: Sequence[Path]) -> list[str]:
+    """Files indexed before, at or below `roots`, that are there no more."""
+    from ragembed.sync import path_key
+
+    present = {path_key(source.path) for source in found.sources}
+    base = os.path.commonpath([root.parent for root in roots])  # what ids, also of failures, are relative to
+    unseen = [Path(base, failure.where) for failure in found.failures]  # too large, or not to be listed
+    return [p for p in known if p not in present and _within(p, roots) and not _within(p, unseen)]
+
+
 def _within(path: str, roots: Sequence[Path]) -> bool:
     return any(Path(path).is_relative_to(root) for root in roots)
 
@@ -293,6 +333,11 @@ def _same(what: str, asked: str | None, made_by: Sequence[str | None], path: str
         )
 
 
-def _json(options: ReadOptions) -> dict[str, Any]:
-    values = asdict(options)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+def _stored_config(store: Store) -> PipelineConfig:
+    with store.snapshot() as catalog:
+        settings = catalog.settings()
+    if "config" not in settings:
+        raise NotAnIndexError(
+            f"{store.folder} says nothing of how it was made", "index again into a new folder"
+        )
+    return PipelineConfig.from_json(settings["config"])

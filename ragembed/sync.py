@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ragembed.chunk.base import Chunker
 from ragembed.embed.base import Embedder
-from ragembed.errors import RagembedError, ReadError
+from ragembed.errors import RagembedError, ReadError, StoreError
 from ragembed.index.catalog import FileRecord, encode_metadata
 from ragembed.index.postings import PostingsBuilder
 from ragembed.index.store import Entry, Vectors, Writer
@@ -33,6 +33,8 @@ _BATCH_CHARACTERS = 32_000_000
 """Text per commit: bounds memory, and what an interruption can cost."""
 _BATCH_CHUNKS = {"sparse": 50_000, "dense": 1_000}
 """Chunks per commit; vectors of a transformer cost so much more that less of them may be lost."""
+_CHOOSING = ("include", "exclude", "max_bytes", "max_expanded")
+"""Options that choose files and change nothing in what is read of them."""
 
 
 @dataclass(slots=True)
@@ -64,42 +66,49 @@ class Syncer:
     """One run of indexing under a writer's lock."""
 
     def __init__(
-        self, writer: Writer, chunker: Chunker, embedders: Sequence[Embedder], progress: Progress | None
+        self,
+        writer: Writer,
+        chunker: Chunker,
+        embedders: Sequence[Embedder],
+        progress: Progress | None,
+        check: Callable[[], None],
     ) -> None:
+        """`check` is called before texts are embedded, to make sure that the embedders are the index's own."""
         self.writer = writer
         self.catalog = writer.catalog
         self.chunker = chunker
         self.embedders = list(embedders)
         self.progress = progress or (lambda done, total, what: None)
+        self.check = check
         self.report = SyncReport()
-        self.reading = Report(self.report.skipped)
         self._batch = _Batch()
         self._seen: set[str] = set()
         self._limit = min(_BATCH_CHUNKS[embedder.kind] for embedder in embedders)
 
-    def files(self, sources: Sequence[Source], options: ReadOptions, *, reread: bool) -> None:
-        """Index the files of `sources` that are new or changed; `reread` distrusts size and time of change."""
+    def files(self, sources: Sequence[Source], options: ReadOptions) -> None:
+        """Index the files of `sources` that are new or changed, or were read with other options."""
         known = self.catalog.files()
+        waiting: list[Source] = []
         for number, source in enumerate(sources):
             self.progress(number, len(sources), source.id)
-            try:
-                self._file(source, known.get(str(source.path)), options, reread)
-            except OSError as error:
-                self.report.failed.append(Failure(source.id, f"cannot be read ({error.strerror})"))
+            if not self._try(source, known.get(path_key(source.path)), options, patient=True):
+                waiting.append(source)
             self.report.files += 1
             self._commit_if_full()
+        self._commit()
+        for source in waiting:  # another file had their ids, and may have given them up by now
+            self._try(source, known.get(path_key(source.path)), options, patient=False)
         self._commit()
         self.progress(len(sources), len(sources), "")
 
     def documents(self, documents: Iterable[Document]) -> None:
         """Index documents that come from no file; one whose id is there already is replaced if it differs."""
         for part in _grouped(documents, 500):
-            known = self.catalog.document_hashes([document.id for document in part])
+            known = self.catalog.document_hashes([document.id for document in part if _storable(document.id)])
             for document in part:
-                digest = document_digest(document)
                 if document.id in self._seen:
                     raise ReadError(f"two documents have the id {document.id!r}", "give each its own id")
-                self._put(document, digest, known.get(document.id, (None, None))[0], None)
+                self._put(document, known.get(document.id, (None, None))[0], None)
             self._commit_if_full()
         self._commit()
 
@@ -113,75 +122,106 @@ class Syncer:
             self.writer.commit([], [], delete=ids, forget=gone)
         self.report.deleted += len(ids)
 
-    def _file(self, source: Source, known: FileRecord | None, options: ReadOptions, reread: bool) -> None:
+    def _try(self, source: Source, known: FileRecord | None, options: ReadOptions, *, patient: bool) -> bool:
+        try:
+            return self._file(source, known, options, patient)
+        except OSError as error:
+            self.report.failed.append(Failure(source.id, f"cannot be read ({error.strerror})"))
+            return True
+
+    def _file(self, source: Source, known: FileRecord | None, options: ReadOptions, patient: bool) -> bool:
+        """Index one file; False where it gives an id that another file has, and `patient` says to wait."""
         from ragembed.read import read
 
-        path = str(source.path)
-        if known and not reread and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
+        path = path_key(source.path)
+        reading = options_key(options)
+        same = known is not None and known.options == reading
+        if known and same and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
             self._keep(path)
-            return
+            return True
+        if known:  # documents keep their ids whatever folder they are reached from
+            source = replace(source, id=known.id)
         with source.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        record = FileRecord(path, source.id, source.size, source.mtime_ns, digest)
-        if known and not reread and known.hash == digest:
+        record = FileRecord(path, source.id, source.size, source.mtime_ns, digest, reading)
+        if known and same and known.hash == digest:
             self._batch.files.append(record)
             self._keep(path)
-            return
+            return True
+        report = Report()
         documents: list[Document] = []
-        for item in read(source, options, self.reading):
+        failed: list[Failure] = []
+        for item in read(source, options, report):
             if isinstance(item, Document):
                 documents.append(item)
-                continue
-            self.report.failed.append(item)
-            if item.where == source.id:  # the file, not one of its rows: what was read of it before stays
-                self._seen.update(self.catalog.documents_of_file(path))
-                return
+            else:
+                failed.append(item)
+        if any(failure.where == source.id for failure in failed):
+            self._seen.update(self.catalog.documents_of_file(path))  # what was read of it before stays
+            self.report.failed.extend(failed)
+            return True
         stored = self.catalog.document_hashes([document.id for document in documents])
+        if patient and any(self._taken(document.id, path, stored) for document in documents):
+            return False
+        self.report.failed.extend(failed)
+        self.report.skipped.update(report.skipped)
         kept: set[str] = set()
+        whole = True
         for document in documents:
-            old, owner = stored.get(document.id, (None, path))
-            if document.id in self._seen or (owner != path and owner is not None and Path(owner).exists()):
-                self.report.failed.append(
-                    Failure(source.id, f"the id {document.id!r} is taken by another document")
-                )
+            if self._taken(document.id, path, stored):
+                reason = f"the id {document.id!r} is taken by another document"
+                self.report.failed.append(Failure(source.id, reason))
+                whole = False
                 continue
             kept.add(document.id)
-            self._put(document, document_digest(document), old, path)
-        dropped = [
-            identifier for identifier in self.catalog.documents_of_file(path) if identifier not in kept
-        ]
+            old, owner = stored.get(document.id, (None, None))
+            if old is not None and owner != path:
+                old = ""  # equal or not, it is stored again, under this file
+            self._put(document, old, path)
+            if self._full:  # a file of many rows: what is done stays, and the next run reads the file again
+                self._batch.files.append(FileRecord(path, source.id, -1, -1, "", reading))
+                self._commit()
+        dropped = [name for name in self.catalog.documents_of_file(path) if name not in kept]
         self._batch.delete.extend(dropped)
         self.report.deleted += len(dropped)
-        self._batch.files.append(record)
+        if whole:
+            self._batch.files.append(record)
+        return True
+
+    def _taken(self, identifier: str, path: str, stored: Mapping[str, tuple[str, str | None]]) -> bool:
+        """Whether a document of that id came up in this run, or stands in another file that is still there."""
+        owner = stored.get(identifier, ("", None))[1]
+        return identifier in self._seen or (owner not in (None, path) and Path(str(owner)).exists())
 
     def _keep(self, path: str) -> None:
         ids = self.catalog.documents_of_file(path)
         self._seen.update(ids)
         self.report.unchanged += len(ids)
 
-    def _put(self, document: Document, digest: str, old: str | None, file: str | None) -> None:
+    def _put(self, document: Document, old: str | None, file: str | None) -> None:
+        """Add `document` to the batch unless `old`, the digest of what is stored under its id, is its own."""
         self._seen.add(document.id)
+        try:
+            digest = document_digest(document)
+        except RagembedError as error:
+            where = document.id.encode("utf-8", "backslashreplace").decode()
+            self.report.failed.append(Failure(where, str(error)))
+            return
         if old == digest:
             self.report.unchanged += 1
             return
-        try:
-            document.text.encode("utf-8")
-            encode_metadata(document.metadata, document.id)
-        except (UnicodeEncodeError, RagembedError) as error:
-            reason = (
-                str(error) if isinstance(error, RagembedError) else "its text holds half a surrogate pair"
-            )
-            self.report.failed.append(Failure(document.id, reason))
-            return
-        chunks = list(self.chunker.chunk(document))
-        self._batch.add(Entry(document, chunks, digest, file))
+        self._batch.add(Entry(document, list(self.chunker.chunk(document)), digest, file))
         if old is None:
             self.report.added += 1
         else:
             self.report.updated += 1
 
+    @property
+    def _full(self) -> bool:
+        return self._batch.chunks >= self._limit or self._batch.characters >= _BATCH_CHARACTERS
+
     def _commit_if_full(self) -> None:
-        if self._batch.chunks >= self._limit or self._batch.characters >= _BATCH_CHARACTERS:
+        if self._full:
             self._commit()
 
     def _commit(self) -> None:
@@ -189,6 +229,8 @@ class Syncer:
         if not (batch.entries or batch.files or batch.delete):
             return
         texts = [embedding_text(chunk) for entry in batch.entries for chunk in entry.chunks]
+        if texts:
+            self.check()
         vectors: list[Vectors] = [embed(embedder, texts) for embedder in self.embedders]
         self.writer.commit(batch.entries, vectors, batch.files, batch.delete)
         self.report.chunks += len(texts)
@@ -226,9 +268,32 @@ def embedding_text(chunk: Chunk) -> str:
 
 
 def document_digest(document: Document) -> str:
-    """sha256 over a document's text and metadata."""
-    metadata = json.dumps(dict(document.metadata), sort_keys=True, default=str)
-    return hashlib.sha256(f"{metadata}\0{document.text}".encode("utf-8", "surrogatepass")).hexdigest()
+    """sha256 over a document's text and metadata; raises `StoreError` for what cannot be stored."""
+    if not _storable(document.id + document.text):
+        raise StoreError("its id or its text holds half a surrogate pair", "take the broken character out")
+    encoded = encode_metadata(document.metadata, document.id)
+    metadata = json.dumps(json.loads(encoded), sort_keys=True)
+    return hashlib.sha256(f"{metadata}\0{document.text}".encode()).hexdigest()
+
+
+def path_key(path: Path) -> str:
+    """What the catalog calls a file: its path, as valid Unicode."""
+    from ragembed.read.walk import printable
+
+    return printable(str(path))
+
+
+def options_key(options: ReadOptions) -> str:
+    """Those of `options` that decide what a file that can be read gives."""
+    return json.dumps({name: value for name, value in asdict(options).items() if name not in _CHOOSING})
+
+
+def _storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def texts_of(sources: Iterable[Source], options: ReadOptions, chunker: Chunker) -> Iterator[str]:

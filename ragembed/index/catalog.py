@@ -27,7 +27,8 @@ APPLICATION_ID = 0x72616765  # "rage" in ASCII: marks the SQLite file as ours
 _SCHEMA = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (
-    path TEXT PRIMARY KEY, id TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, hash TEXT NOT NULL
+    path TEXT PRIMARY KEY, id TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, hash TEXT NOT NULL,
+    options TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, file TEXT, hash TEXT NOT NULL,
@@ -63,13 +64,17 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file as it was when it was last read; `path` is absolute, `id` is its documents' prefix."""
+    """A file as it was when it was last read, and the options it was read with.
+
+    `path` is absolute, `id` is its documents' prefix.
+    """
 
     path: str
     id: str
     size: int
     mtime_ns: int
     hash: str
+    options: str
 
 
 class Catalog:
@@ -167,7 +172,7 @@ class Catalog:
 
     def files(self) -> dict[str, FileRecord]:
         """All files read, by absolute path."""
-        rows = self.db.execute("SELECT path, id, size, mtime_ns, hash FROM files")
+        rows = self.db.execute("SELECT path, id, size, mtime_ns, hash, options FROM files")
         return {row[0]: FileRecord(*row) for row in rows}
 
     def document_hashes(self, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
@@ -221,8 +226,8 @@ class Catalog:
 
     def put_file(self, record: FileRecord) -> None:
         """Note how a file was when it was read."""
-        values = (record.path, record.id, record.size, record.mtime_ns, record.hash)
-        self.db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", values)
+        values = (record.path, record.id, record.size, record.mtime_ns, record.hash, record.options)
+        self.db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def delete_file(self, path: str) -> None:
         """Forget a file; its documents are deleted apart."""

@@ -36,6 +36,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_tree(folder: Path) -> None:
+    """Make all files in and below `folder`, written by others, durable."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder.parent)
+
+
 def check_file(path: Path, size: int, sha256: str) -> None:
     """Raise `CorruptError` unless `path` has that size and that content."""
     try:

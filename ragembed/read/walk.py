@@ -16,6 +16,9 @@ from ragembed.read.ignore import Matcher
 
 StrPath = str | os.PathLike[str]
 
+_INDEX = {"catalog.db", "segments", "embedders"}
+"""Names that tell an index of ours, which often lies among the documents that it was made of."""
+
 TOOL_FOLDERS = frozenset({"node_modules", "__pycache__", "__pypackages__", "site-packages", "venv"})
 """Folders that tools fill, left out unless named or taken back by an exclude pattern with ``!``."""
 
@@ -156,6 +159,9 @@ class _Walk:
             self._first_visit(Path(folder.path).stat())
         except OSError as error:
             yield Failure(folder.id, f"folder cannot be listed ({error.strerror}); check its permissions")
+            return
+        if {entry.name for entry in entries} >= _INDEX:
+            self.report.skip("index of ragembed")
             return
         for entry in entries:
             name = entry.name

@@ -34,7 +34,7 @@ class Searcher:
 
     def __init__(self, store: Store, embedders: Sequence[Embedder]) -> None:
         self.store = store
-        self.embedders = list(embedders)
+        self.embedders = embedders
         self._generation = -1
         self._loaded: dict[str, Any] = {}
         self._indexes: list[_Side] = []

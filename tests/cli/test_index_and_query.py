@@ -134,3 +134,23 @@ def test_info(run: Any, index: Path) -> None:
     assert (found["files"], found["documents"]) == (3, 4)
     assert found["embedders"][0]["spec"] == "bm25(language=english)"
     assert "4" in run("info", index).out
+
+
+def test_a_sparse_query_loads_nothing_heavy(index: Path) -> None:
+    program = (
+        "import sys; from ragembed.cli import app; from typer.testing import CliRunner;"
+        f" done = CliRunner().invoke(app, ['query', 'winter lake', '-i', {str(index)!r}]);"
+        " assert done.exit_code == 0 and 'freezes' in done.output;"
+        " print([name for name in ('scipy', 'numba', 'faiss', 'torch', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_hit_in_a_pdf_names_its_page(run: Any, shared_data: Path, tmp_path: Path) -> None:
+    paper = shared_data / "docs_tree" / "haystack" / "test" / "test_files" / "pdf" / "react_paper.pdf"
+    assert run("index", paper, "-o", tmp_path / "i").code == 0
+    hits = run("query", "ablation of PaLM-540B finetuning results", "-i", tmp_path / "i", "--json").json()["hits"]
+    assert hits[0]["metadata"]["page"] > 1
+    out = run("query", "ablation of PaLM-540B finetuning results", "-i", tmp_path / "i", "-k", "1").out
+    assert f"react_paper.pdf page {hits[0]['metadata']['page']}" in out

@@ -77,7 +77,7 @@ def test_rows_of_the_deleted_are_dead_and_never_used_again(catalog: Catalog) -> 
 
 
 def test_files(catalog: Catalog) -> None:
-    old, new = FileRecord("/a", "a", 1, 2, "x"), FileRecord("/a", "a", 3, 4, "y")
+    old, new = FileRecord("/a", "a", 1, 2, "x", "{}"), FileRecord("/a", "a", 3, 4, "y", "")
     catalog.put_file(old)
     catalog.put_file(new)
     assert catalog.files() == {"/a": new}

@@ -79,7 +79,7 @@ def test_where_an_index_may_be_made(tmp_path: Path) -> None:
 def test_a_commit_is_all_there(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x y", "x"), entry("b"), entry("c", "zzz"))
-        writer.commit([], [], files=[FileRecord("/f", "f", 1, 2, "h")])
+        writer.commit([], [], files=[FileRecord("/f", "f", 1, 2, "h", "{}")])
     sparse, dense = store.catalog.segments()
     assert [(r.embedder, r.kind, r.first_row, r.rows) for r in (sparse, dense)] == [
         (0, "postings", 1, 3),
