@@ -304,6 +304,7 @@ def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
         limit = owner.max_tokens if owner else None
         if limit is not None and "tokens" in names and getattr(chunker, "tokens") > limit:  # noqa: B009
             changes["tokens"] = limit
+            changes["overlap"] = min(getattr(chunker, "overlap", 0), limit // 2)
     return replace(chunker, **changes) if changes else chunker  # type: ignore[type-var]
 
 

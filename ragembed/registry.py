@@ -108,7 +108,7 @@ def _checked(value: Value, hint: Any, where: str) -> Value:
     if float in allowed and type(value) is int:
         with contextlib.suppress(OverflowError):
             return float(value)
-    if str in allowed and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+    if str in allowed:  # where text is wanted, a number or none was meant as text: bm25(language=none)
+        return str(value).lower() if value is None or isinstance(value, bool) else str(value)
     wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed)
     raise SpecError(f"{where} got {value!r}", f"give a value of type {wanted.replace('NoneType', 'none')}")

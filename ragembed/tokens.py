@@ -29,12 +29,15 @@ class Tokenizer(Protocol):
     @property
     def name(self) -> str:
         """What `tokenizer` takes to make it again."""
+        ...
 
     def starts(self, text: str) -> Starts:
         """Character offsets, ascending, at which the tokens of `text` begin."""
+        ...
 
     def count(self, text: str) -> int:
         """How many tokens `text` has."""
+        ...
 
 
 def tokenizer(name: str) -> Tokenizer:

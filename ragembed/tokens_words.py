@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ def blocks(text: str, size: int) -> Iterator[tuple[int, int]]:
 class Characters:
     """Each character is a token."""
 
-    name: Final = "characters"
+    name: str = "characters"
 
     def starts(self, text: str) -> Starts:
         return np.arange(len(text), dtype=np.int64)
@@ -77,7 +76,7 @@ def _kind(character: str) -> int:
 class Words:
     """Runs of letters and digits, and each other visible character."""
 
-    name: Final = "words"
+    name: str = "words"
 
     def __init__(self) -> None:
         self._ascii = bytes(_kind(chr(code)) for code in range(128)) + bytes(128)

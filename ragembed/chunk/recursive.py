@@ -21,5 +21,8 @@ class Recursive(Sized):
 
     name: ClassVar[str] = "recursive"
 
-    cut = staticmethod(natural_end)
-    resume = staticmethod(natural_start)
+    def cut(self, text: str, start: int, low: int, high: int) -> int:
+        return natural_end(text, start, low, high)
+
+    def resume(self, text: str, low: int, end: int) -> int:
+        return natural_start(text, low, end)

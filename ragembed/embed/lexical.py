@@ -13,15 +13,12 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from ragembed.analysis import ANALYZER_VERSION, Analyzer
-from ragembed.analysis.languages import canonical_language
-from ragembed.embed.base import Embedder
+from ragembed.embed.terms import TermEmbedder
 from ragembed.embed.weighting import (
     BM25Weighting,
     CountWeighting,
@@ -35,10 +32,6 @@ from ragembed.errors import EmbeddingError, SpecError
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-AUTO = "auto"
-"""The language that the first documents turn out to be in."""
-
-
 @dataclass(slots=True)
 class _Learnt:
     """What `fit` saw: the terms with their numbers, how many documents hold each, and the collection's size."""
@@ -48,37 +41,18 @@ class _Learnt:
     statistics: Statistics
 
 
-@dataclass(kw_only=True)
-class Lexical(Embedder):
+@dataclass(kw_only=True, eq=False)
+class Lexical(TermEmbedder):
     """Sparse vectors over the terms of an `Analyzer`, weighted by a `Weighting`."""
 
     kind: ClassVar[Literal["dense", "sparse"]] = "sparse"
 
-    language: str = AUTO
-    """A Snowball name or ISO code, ``none`` for neither stop words nor stemming, or ``auto``: see `adapt`."""
     _learnt: _Learnt | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.language != AUTO:
-            self.language = canonical_language(self.language)
 
     @property
     @abstractmethod
     def weighting(self) -> Weighting:
         """How counts become weights."""
-
-    @cached_property
-    def analyzer(self) -> Analyzer:
-        """Text -> terms, in the language given or adapted to; English where neither happened."""
-        return Analyzer("english" if self.language == AUTO else self.language)
-
-    def adapt(self, sample: Sequence[str]) -> None:
-        """Settle ``language=auto`` by detecting the sample's language."""
-        if self.language == AUTO:
-            from ragembed.analysis.detect import detect_language
-
-            self.language = detect_language(sample)
-            vars(self).pop("analyzer", None)
 
     @property
     def dimension(self) -> int:
@@ -150,9 +124,6 @@ class Lexical(Embedder):
         values = np.array([value for row in known for _, value in row], np.float32)
         return csr_array((values, columns, starts), shape=(len(rows), len(vocabulary)))
 
-    def identity(self) -> dict[str, Any]:
-        return {**super().identity(), "analyzer": ANALYZER_VERSION}
-
     def state_hash(self) -> str | None:
         if self._learnt is None:
             return None
@@ -187,7 +158,7 @@ class Lexical(Embedder):
             raise EmbeddingError(f"{path} does not hold a vocabulary ({error!r})", "fit and save it again") from error
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class OneHot(Lexical):
     """Which terms a text has: cosine of sets."""
 
@@ -198,7 +169,7 @@ class OneHot(Lexical):
         return OneHotWeighting()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class BagOfWords(Lexical):
     """How often a text has each term: cosine of counts."""
 
@@ -209,7 +180,7 @@ class BagOfWords(Lexical):
         return CountWeighting()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class TfIdf(Lexical):
     """Cosine of 1 + ln tf, with idf on the query's side (SMART ``lnc.ltc``)."""
 
@@ -220,7 +191,7 @@ class TfIdf(Lexical):
         return TfIdfWeighting()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class BM25(Lexical):
     """Okapi BM25 as Lucene computes it."""
 

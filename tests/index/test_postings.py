@@ -26,7 +26,7 @@ def read_back(postings: Postings) -> list[Counter[str]]:
 
 
 def test_by_hand() -> None:
-    postings = postings_of_terms(["b a b".split(), [], ["b"]])
+    postings = postings_of_terms([["b", "a", "b"], [], ["b"]])
     assert [postings.term(number) for number in range(postings.vocabulary_size)] == ["a", "b"]
     assert [part.tolist() for part in postings.posting_list(0)] == [[0], [1]]
     assert [part.tolist() for part in postings.posting_list(1)] == [[0, 2], [2, 1]]
