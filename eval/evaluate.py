@@ -16,6 +16,7 @@ from ragembed.eval.measures import evaluate as score
 from ragembed.eval.names import Measure, parse_measures
 from ragembed.eval.runs import write_run
 from ragembed.pipeline import Pipeline
+from ragembed.sync import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def evaluate_embedder(
     *,
     k: int = 100,
     run_file: Path | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Index `dataset` in a temporary folder, answer its judged queries with `k` documents each, and score them.
 
@@ -80,7 +82,7 @@ def evaluate_embedder(
         Pipeline.create(Path(folder) / "index", embedder, chunker or "whole") as pipeline,
     ):
         started = time.perf_counter()
-        report = pipeline.add(dataset.documents)
+        report = pipeline.add(dataset.documents, progress)
         indexed = time.perf_counter()
         answers = pipeline.search_documents(list(judged.values()), k)
         answered = time.perf_counter()

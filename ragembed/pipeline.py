@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,17 +139,21 @@ class Pipeline:
             syncer.forget(gone, delete=prune)
             return self._finish(syncer, writer, started)
 
-    def add(self, documents: Iterable[Document]) -> SyncReport:
-        """Add documents; one whose id is in the index already is replaced where it differs."""
+    def add(self, documents: Iterable[Document], progress: Progress | None = None) -> SyncReport:
+        """Add documents; one whose id is in the index already is replaced where it differs.
+
+        A collection that can be iterated again is streamed; an iterator is read into memory first.
+        """
         from ragembed.sync import Syncer, embedding_text
 
-        documents = list(documents)
+        if isinstance(documents, Iterator):
+            documents = list(documents)
         started = time.perf_counter()
         with self._lock, self.store.writing() as writer:
             chunker, embedders = self._settle(
                 writer, lambda chunker: (embedding_text(c) for d in documents for c in chunker.chunk(d))
             )
-            syncer = Syncer(writer, chunker, embedders, None, self._check)
+            syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.documents(documents)
             return self._finish(syncer, writer, started)
 
@@ -223,7 +227,7 @@ class Pipeline:
 
     def _check(self) -> None:
         """Raise `IdentityError` where an embedder is not what it was when it made the index."""
-        if self._checked:
+        if self._checked or not self.config.embedders:
             return
         for record, embedder in zip(self.config.embedders, self._load(), strict=True):
             now = json.loads(json.dumps(embedder.identity()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -103,7 +103,9 @@ class Syncer:
 
     def documents(self, documents: Iterable[Document]) -> None:
         """Index documents that come from no file; one whose id is there already is replaced if it differs."""
-        for part in _grouped(documents, 500):
+        total = len(documents) if isinstance(documents, Sized) else 0
+        for number, part in enumerate(_grouped(documents, 500)):
+            self.progress(500 * number, total, "")
             known = self.catalog.document_hashes([document.id for document in part if _storable(document.id)])
             for document in part:
                 if document.id in self._seen:

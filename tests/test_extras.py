@@ -28,7 +28,9 @@ def test_a_module_that_is_not_installed(module: str) -> None:
         ("raise OSError('libfoo.so: no such file')", "does not load (libfoo.so: no such file)"),
     ],
 )
-def test_a_module_that_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, reason: str) -> None:
+def test_a_module_that_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, reason: str
+) -> None:
     (tmp_path / "broken_on_purpose.py").write_text(source + "\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(MissingExtraError) as raised:

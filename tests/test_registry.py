@@ -117,7 +117,9 @@ def test_targets(cutlery: Registry[object]) -> None:
         cutlery.create("fork(target=fish)")
 
 
-@pytest.mark.parametrize("spec", ["knife", "knife(length=3, owner=Ann)", "fork:fish", "fork:fish(prongs=none)"])
+@pytest.mark.parametrize(
+    "spec", ["knife", "knife(length=3, owner=Ann)", "fork:fish", "fork:fish(prongs=none)"]
+)
 def test_a_part_tells_the_spec_that_makes_it(cutlery: Registry[object], spec: str) -> None:
     assert str(spec_of(cutlery.create(spec), Spec.parse(spec).name)) == spec
 

@@ -34,7 +34,10 @@ def kinds(spec: Spec) -> list[type]:
         ("bm25()", Spec("bm25")),
         ("random-projection", Spec("random-projection")),
         ("recursive(tokens=256, overlap=32)", Spec("recursive", None, (("tokens", 256), ("overlap", 32)))),
-        (" recursive ( tokens = 256 ,overlap=32 ) ", Spec("recursive", None, (("tokens", 256), ("overlap", 32)))),
+        (
+            " recursive ( tokens = 256 ,overlap=32 ) ",
+            Spec("recursive", None, (("tokens", 256), ("overlap", 32))),
+        ),
         ("x(a=1.5, b=-2, c=1e3, d=.5)", Spec("x", None, (("a", 1.5), ("b", -2), ("c", 1000.0), ("d", 0.5)))),
         ("x(a=true, b=False, c=none)", Spec("x", None, (("a", True), ("b", False), ("c", None)))),
         ('x(a="true", b="5", c="")', Spec("x", None, (("a", "true"), ("b", "5"), ("c", "")))),
@@ -57,7 +60,10 @@ def test_what_a_spec_means(text: str, expected: Spec) -> None:
     [
         (Spec("bm25"), "bm25"),
         (Spec("x", None, (("a", 1), ("b", 1.5), ("c", None), ("d", True))), "x(a=1, b=1.5, c=none, d=true)"),
-        (Spec("x", None, (("a", "true"), ("b", "5"), ("c", ""), ("d", "plain"))), 'x(a="true", b="5", c="", d=plain)'),
+        (
+            Spec("x", None, (("a", "true"), ("b", "5"), ("c", ""), ("d", "plain"))),
+            'x(a="true", b="5", c="", d=plain)',
+        ),
         (Spec("st", "a/b"), "st:a/b"),
         (Spec("st", "a+b"), 'st:"a+b"'),
     ],
@@ -103,7 +109,7 @@ def test_any_text_parses_to_what_prints_back_or_is_a_spec_error(text: str) -> No
         ("bm25(k1", "'='", 8, "the end"),
         ("bm25(k1=", "a value", 9, "the end"),
         ("bm25(k1=1", "',' or ')'", 10, "the end"),
-        ("bm25(k1=\"1\" b=2)", "',' or ')'", 13, "'b=2)'"),
+        ('bm25(k1="1" b=2)', "',' or ')'", 13, "'b=2)'"),
         ("bm25(k1=1,)", "a parameter's name", 11, "')'"),
         ("bm25)", "'+' or the end", 5, "')'"),
         ("bm25+", "a name", 6, "the end"),

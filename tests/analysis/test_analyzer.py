@@ -38,7 +38,12 @@ LANGUAGES = [
 
 @pytest.mark.parametrize(("language", "text", "terms"), LANGUAGES)
 def test_terms_of_languages(language: str, text: str, terms: list[str]) -> None:
-    stemmed = language not in ("chinese", "japanese", "thai", "korean")  # no stemmer of these: any analyzer will do
+    stemmed = language not in (
+        "chinese",
+        "japanese",
+        "thai",
+        "korean",
+    )  # no stemmer of these: any analyzer will do
     assert Analyzer(language if stemmed else "english").terms(text) == terms
 
 

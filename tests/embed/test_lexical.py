@@ -20,7 +20,10 @@ from ragembed.index.sparse import SparseIndex, SparseSegment
 from ragembed.lines import read_lines
 
 SPECS = ["onehot", "bow", "tfidf", "bm25", "bm25(k1=0.9, b=0.4)"]
-TEXTS = st.lists(st.lists(st.sampled_from(["cat", "dog", "fox", "owl", "the", "東京"]), max_size=6).map(" ".join), max_size=6)
+TEXTS = st.lists(
+    st.lists(st.sampled_from(["cat", "dog", "fox", "owl", "the", "東京"]), max_size=6).map(" ".join),
+    max_size=6,
+)
 
 
 def make(spec: str) -> Lexical:
@@ -94,7 +97,12 @@ def test_parameters_out_of_range(spec: str) -> None:
 
 def test_identity_tells_the_analyzer_and_the_vocabulary() -> None:
     embedder = TfIdf()
-    assert embedder.identity() == {"spec": "tfidf", "kind": "sparse", "state": None, "analyzer": ANALYZER_VERSION}
+    assert embedder.identity() == {
+        "spec": "tfidf",
+        "kind": "sparse",
+        "state": None,
+        "analyzer": ANALYZER_VERSION,
+    }
     embedder.fit(["a cat"])
     one = embedder.identity()["state"]
     embedder.fit(["a dog"])
@@ -110,7 +118,10 @@ def test_saved_and_loaded_it_gives_the_same_vectors(tmp_path: Path) -> None:
     assert (again.embed_queries(["Haus 東京"]) != embedder.embed_queries(["Haus 東京"])).nnz == 0
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"terms": ["a"]}', '{"terms": 5, "frequencies": [], "documents": 1, "total_terms": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"terms": ["a"]}', '{"terms": 5, "frequencies": [], "documents": 1, "total_terms": 1}'],
+)
 def test_a_damaged_vocabulary_is_an_error(tmp_path: Path, content: str) -> None:
     embedder = TfIdf()
     embedder.fit(["a cat"])
@@ -120,7 +131,9 @@ def test_a_damaged_vocabulary_is_an_error(tmp_path: Path, content: str) -> None:
         load_embedder(tmp_path)
 
 
-def bm25s_scores(documents: list[list[str]], queries: list[list[str]], k1: float, b: float) -> NDArray[np.float32]:
+def bm25s_scores(
+    documents: list[list[str]], queries: list[list[str]], k1: float, b: float
+) -> NDArray[np.float32]:
     bm25s = pytest.importorskip("bm25s", reason="needs the extra bench")
     numbers: dict[str, int] = {}
     for term in itertools.chain(*documents):
@@ -148,7 +161,10 @@ def test_bm25_equals_bm25s_on_real_documents(shared_data: Path) -> None:
     lines = itertools.islice(read_lines(shared_data / "scifact" / "corpus.jsonl"), 500)
     rows = [json.loads(line) for _, line in lines]
     documents = [f"{row['title']} {row['text']}" for row in rows]
-    queries = [json.loads(line)["text"] for _, line in itertools.islice(read_lines(shared_data / "scifact" / "queries.jsonl"), 40)]
+    queries = [
+        json.loads(line)["text"]
+        for _, line in itertools.islice(read_lines(shared_data / "scifact" / "queries.jsonl"), 40)
+    ]
     terms = Analyzer("english").terms
     theirs = bm25s_scores([terms(d) for d in documents], [terms(q) for q in queries], 1.2, 0.6)
     ours = index_scores(BM25(language="english", k1=1.2, b=0.6), queries, documents)

@@ -80,7 +80,10 @@ FORMULAS: list[tuple[Weighting, Formula]] = [
     (BM25Weighting(0.9, 0.4), bm25(0.9, 0.4)),
     (BM25Weighting(0.0, 1.0), bm25(0.0, 1.0)),
 ]
-NAMES = [repr(weighting) if isinstance(weighting, BM25Weighting) else type(weighting).__name__ for weighting, _ in FORMULAS]
+NAMES = [
+    repr(weighting) if isinstance(weighting, BM25Weighting) else type(weighting).__name__
+    for weighting, _ in FORMULAS
+]
 
 
 def weigh(weighting: Weighting, query: Terms, document: Terms, documents: Sequence[Terms]) -> float:
@@ -146,7 +149,10 @@ def test_many_queries_are_weighed_apart() -> None:
     weighting = TfIdfWeighting()
     counts, idf = np.array([1.0, 2, 1, 3]), np.array([0.5, 1, 2, 0])
     together = weighting.query(counts, idf, np.array([0, 2, 2, 4]))
-    apart = [weighting.query(counts[:2], idf[:2], np.array([0, 2])), weighting.query(counts[2:], idf[2:], np.array([0, 2]))]
+    apart = [
+        weighting.query(counts[:2], idf[:2], np.array([0, 2])),
+        weighting.query(counts[2:], idf[2:], np.array([0, 2])),
+    ]
     assert together.tolist() == np.concatenate(apart).tolist()
     assert np.linalg.norm(together[:2]) == pytest.approx(1)
     assert together[3] == 0  # a term that no document holds takes no part in the length

@@ -59,7 +59,9 @@ def test_what_is_put_is_found(catalog: Catalog) -> None:
     found = catalog.chunks([2, 1, 9])
     assert found == {
         1: Chunk("d::0", "d", "text", 3, 7, {"title": "T", "lang": "en", "line": 2}),
-        2: Chunk("d::1", "d", "naïve\0字", 3, 10, {"title": "T", "lang": "fr"}),  # the chunk's own comes first
+        2: Chunk(
+            "d::1", "d", "naïve\0字", 3, 10, {"title": "T", "lang": "fr"}
+        ),  # the chunk's own comes first
     }
     assert catalog.counts() == {"files": 0, "documents": 1, "chunks": 2}
 
@@ -100,14 +102,18 @@ def test_more_ids_than_a_statement_may_have(catalog: Catalog) -> None:
     ids = [f"d{number}" for number in range(70_000)]
     catalog.db.execute("BEGIN")
     for row, identifier in enumerate(ids[:10], 1):
-        catalog.put_document(Document(identifier, ""), None, "h", [chunk(f"{identifier}::0", identifier)], row)
+        catalog.put_document(
+            Document(identifier, ""), None, "h", [chunk(f"{identifier}::0", identifier)], row
+        )
     catalog.db.execute("COMMIT")
     assert len(catalog.document_hashes(ids)) == 10
     assert len(catalog.chunks(range(70_000))) == 10
     assert len(catalog.document_ids(range(70_000))) == 10
 
 
-@pytest.mark.parametrize("identifier", ["a\0b", "x" * 1000, "../../etc/passwd", "", "'; DROP TABLE chunks; --", "🦊"])
+@pytest.mark.parametrize(
+    "identifier", ["a\0b", "x" * 1000, "../../etc/passwd", "", "'; DROP TABLE chunks; --", "🦊"]
+)
 def test_ids_of_all_kinds(catalog: Catalog, identifier: str) -> None:
     catalog.put_document(Document(identifier, ""), None, "h", [chunk(f"{identifier}::0", identifier)], 1)
     catalog.put_document(Document("a", ""), None, "h", [], 2)
@@ -119,7 +125,17 @@ def test_ids_of_all_kinds(catalog: Catalog, identifier: str) -> None:
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"a": math.nan}, {"a": math.inf}, {"a": {1, 2}}, {("a",): 1}, {"a": b""}, {"a": object()}, {"a": "\ud800"}, None, 5],
+    [
+        {"a": math.nan},
+        {"a": math.inf},
+        {"a": {1, 2}},
+        {("a",): 1},
+        {"a": b""},
+        {"a": object()},
+        {"a": "\ud800"},
+        None,
+        5,
+    ],
     ids=repr,
 )
 def test_metadata_that_is_no_json(metadata: Any) -> None:
@@ -149,7 +165,9 @@ def write_database(folder: Path, script: str) -> None:
 
 
 def test_no_folder_no_catalog(tmp_path: Path) -> None:
-    with pytest.raises(NotAnIndexError, match=r"there is no index .*absent; make one with: ragembed index PATH -o"):
+    with pytest.raises(
+        NotAnIndexError, match=r"there is no index .*absent; make one with: ragembed index PATH -o"
+    ):
         Catalog(tmp_path / "absent")
     with pytest.raises(NotAnIndexError, match=r"is no index: it has no catalog.db; make one"):
         Catalog(tmp_path)
@@ -174,7 +192,9 @@ def test_a_catalog_whose_making_was_interrupted(tmp_path: Path, script: str) -> 
         Catalog(tmp_path)
 
 
-@pytest.mark.parametrize(("version", "remedy"), [(FORMAT_VERSION + 1, "upgrade ragembed"), (0, "index again")])
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(FORMAT_VERSION + 1, "upgrade ragembed"), (0, "index again")]
+)
 def test_another_format_version(catalog: Catalog, tmp_path: Path, version: int, remedy: str) -> None:
     catalog.close()
     write_database(tmp_path, f"PRAGMA user_version = {version}")
@@ -187,7 +207,9 @@ def test_another_format_version(catalog: Catalog, tmp_path: Path, version: int, 
 @pytest.mark.parametrize("content", [b"no database, but text of some length" * 50, b"\0" * 4096])
 def test_a_catalog_that_is_no_database(tmp_path: Path, content: bytes) -> None:
     (tmp_path / CATALOG_NAME).write_bytes(content)
-    with pytest.raises(CorruptError, match=r"is damaged, or no catalog \(file is not a database\); restore it"):
+    with pytest.raises(
+        CorruptError, match=r"is damaged, or no catalog \(file is not a database\); restore it"
+    ):
         Catalog(tmp_path)
 
 

@@ -20,7 +20,9 @@ def index_of(parts: list[Vectors], dead: list[int], folder: Path, first_row: int
     for number, vectors in enumerate(parts):
         path = folder / f"{number}.faiss"
         path.write_bytes(encode_flat(vectors))
-        gone = np.array([row - first_row for row in dead if first_row <= row < first_row + len(vectors)], np.int64)
+        gone = np.array(
+            [row - first_row for row in dead if first_row <= row < first_row + len(vectors)], np.int64
+        )
         segments.append(DenseSegment(decode_flat(path, len(vectors), vectors.shape[1]), first_row, gone))
         first_row += len(vectors)
     return DenseIndex(segments, parts[0].shape[1] if parts else 3)
@@ -37,7 +39,9 @@ small = st.integers(-3, 3).map(float)
 
 @settings(deadline=None)  # the first call imports faiss
 @given(
-    parts=st.lists(st.lists(st.lists(small, min_size=2, max_size=2), min_size=1, max_size=5), min_size=1, max_size=3),
+    parts=st.lists(
+        st.lists(st.lists(small, min_size=2, max_size=2), min_size=1, max_size=5), min_size=1, max_size=3
+    ),
     dead=st.lists(st.integers(1, 15), max_size=6),
     queries=st.lists(st.lists(small, min_size=2, max_size=2).filter(any), max_size=3),
     k=st.integers(1, 20),
@@ -52,7 +56,9 @@ def test_it_finds_what_sorting_all_products_finds(
     arrays = [np.array(part, np.float32) for part in parts]
     index = index_of(arrays, dead, tmp_path_factory.getbasetemp())
     asked = np.array(queries, np.float32).reshape(-1, 2)
-    found = [[*zip(rows.tolist(), scores.tolist(), strict=True)] for rows, scores in index.search_many(asked, k)]
+    found = [
+        [*zip(rows.tolist(), scores.tolist(), strict=True)] for rows, scores in index.search_many(asked, k)
+    ]
     assert found == [plain(np.concatenate(arrays), dead, query, k) for query in asked]
 
 
@@ -91,7 +97,9 @@ def test_nothing_to_find(tmp_path: Path) -> None:
 
 def test_a_query_of_another_dimension(tmp_path: Path) -> None:
     index = index_of([np.eye(3, dtype=np.float32)], [], tmp_path)
-    with pytest.raises(EmbeddingError, match="the index has 3 dimensions, the query has 4; query with the embedder"):
+    with pytest.raises(
+        EmbeddingError, match="the index has 3 dimensions, the query has 4; query with the embedder"
+    ):
         index.search_many(np.zeros((1, 4), np.float32), 1)
 
 

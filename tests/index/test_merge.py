@@ -14,7 +14,10 @@ DOCUMENTS = st.lists(st.lists(st.text("abé字", min_size=1, max_size=2), max_si
 
 def records(*sizes: int) -> list[SegmentRecord]:
     starts = itertools.accumulate(sizes, initial=1)
-    return [SegmentRecord(str(size), 0, "postings", start, size, 0, "") for size, start in zip(sizes, starts, strict=False)]
+    return [
+        SegmentRecord(str(size), 0, "postings", start, size, 0, "")
+        for size, start in zip(sizes, starts, strict=False)
+    ]
 
 
 def tail(*sizes: int) -> list[int]:

@@ -21,7 +21,9 @@ WEIGHTINGS: list[Weighting] = [OneHotWeighting(), CountWeighting(), TfIdfWeighti
 weightings = pytest.mark.parametrize("weighting", WEIGHTINGS, ids=lambda weighting: type(weighting).__name__)
 
 numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs the extra fast")
-compiled_or_not = pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=numba)], ids=["numpy", "numba"])
+compiled_or_not = pytest.mark.parametrize(
+    "compiled", [False, pytest.param(True, marks=numba)], ids=["numpy", "numba"]
+)
 
 Terms = list[str]
 DOCUMENT = st.lists(st.sampled_from("abcde"), max_size=6)
@@ -93,7 +95,9 @@ class Collection:
 Found = list[tuple[list[int], list[float]]]
 
 
-def search(segments: list[SparseSegment], weighting: Weighting, queries: list[Terms], k: int, compiled: bool) -> Found:
+def search(
+    segments: list[SparseSegment], weighting: Weighting, queries: list[Terms], k: int, compiled: bool
+) -> Found:
     found = SparseIndex(segments, weighting, compiled=compiled).search_many(queries, k)
     return [(rows.tolist(), scores.tolist()) for rows, scores in found]
 
@@ -126,7 +130,10 @@ def test_compiled_it_scores_the_same_bit_for_bit(
 def many_documents(count: int, seed: int) -> list[Terms]:
     """Documents of a skewed vocabulary, with many equal ones among them."""
     random = np.random.default_rng(seed)
-    return [[f"t{number}" for number in random.zipf(1.5, random.integers(0, 9)) if number < 99] for _ in range(count)]
+    return [
+        [f"t{number}" for number in random.zipf(1.5, random.integers(0, 9)) if number < 99]
+        for _ in range(count)
+    ]
 
 
 def all_scores(segment: SparseSegment, weighting: Weighting, query: Terms) -> NDArray[np.float32]:
@@ -187,7 +194,9 @@ def test_a_repeated_term_counts_again(compiled: bool) -> None:
 
 def test_searching_often_changes_no_score() -> None:
     documents = many_documents(200, 3)
-    index = SparseIndex([SparseSegment(postings_of_terms(documents), np.arange(200))], TfIdfWeighting(), compiled=False)
+    index = SparseIndex(
+        [SparseSegment(postings_of_terms(documents), np.arange(200))], TfIdfWeighting(), compiled=False
+    )
     found = [index.search(["t1", "t2"], 10) for _ in range(2 * sparse._WARM)]
     for rows, scores in found[1:]:
         assert rows.tolist() == found[0][0].tolist()
@@ -205,7 +214,9 @@ def test_the_memory_for_query_terms_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_best_of_several_lists() -> None:
     def part(*hits: tuple[int, float]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        return np.array([row for row, _ in hits], np.int64), np.array([score for _, score in hits], np.float32)
+        return np.array([row for row, _ in hits], np.int64), np.array(
+            [score for _, score in hits], np.float32
+        )
 
     rows, scores = merge_best([part((3, 2.0), (1, 1.0)), part((7, 2.0), (5, 1.5)), part()], 3)
     assert (rows.tolist(), scores.tolist()) == ([3, 7, 5], [2.0, 2.0, 1.5])

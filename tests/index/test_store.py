@@ -99,7 +99,11 @@ def test_documents_are_replaced_and_deleted(store: Store) -> None:
         writer.commit([], [], delete=["unknown"])
     assert store.catalog.counts()["documents"] == 2
     assert store.catalog.dead_rows() == [2, 3]
-    assert {row: chunk.text for row, chunk in store.catalog.chunks(range(9)).items()} == {1: "x", 4: "new", 5: "two"}
+    assert {row: chunk.text for row, chunk in store.catalog.chunks(range(9)).items()} == {
+        1: "x",
+        4: "new",
+        5: "two",
+    }
 
 
 def test_a_document_without_chunks_makes_no_segment(store: Store) -> None:
@@ -112,10 +116,20 @@ def test_a_document_without_chunks_makes_no_segment(store: Store) -> None:
 def test_an_error_in_a_commit_undoes_all_of_it(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x"))
-        before = (store.catalog.counts(), store.catalog.segments(), store.catalog.dead_rows(), store.catalog.next_row())
+        before = (
+            store.catalog.counts(),
+            store.catalog.segments(),
+            store.catalog.dead_rows(),
+            store.catalog.next_row(),
+        )
         with pytest.raises(StoreError, match="the metadata of c cannot be stored"):
             put(writer, entry("b", "y"), entry("c", "z", bad=float("nan")), delete=["a"])
-        after = (store.catalog.counts(), store.catalog.segments(), store.catalog.dead_rows(), store.catalog.next_row())
+        after = (
+            store.catalog.counts(),
+            store.catalog.segments(),
+            store.catalog.dead_rows(),
+            store.catalog.next_row(),
+        )
         assert after == before
         put(writer, entry("d", "later"))  # the writer can go on
     assert store.catalog.chunks([2])[2].text == "later"
@@ -235,10 +249,13 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "fault"), [("missing", "is missing from the index"), ("cut", "bytes, "), ("flipped", "its checksum differs")]
+    ("how", "fault"),
+    [("missing", "is missing from the index"), ("cut", "bytes, "), ("flipped", "its checksum differs")],
 )
 @pytest.mark.parametrize("kind", ["postings", "flat"])
-def test_a_damaged_segment_is_found_before_it_is_parsed(store: Store, how: str, fault: str, kind: str) -> None:
+def test_a_damaged_segment_is_found_before_it_is_parsed(
+    store: Store, how: str, fault: str, kind: str
+) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x y z"))
     record = next(record for record in store.catalog.segments() if record.kind == kind)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from ragembed.retrieve.fusion import reciprocal_rank_fusion
 
 LISTS = st.lists(
-    st.lists(st.integers(0, 8), unique=True, max_size=8).map(lambda rows: [(row, 1.0) for row in rows]), max_size=3
+    st.lists(st.integers(0, 8), unique=True, max_size=8).map(lambda rows: [(row, 1.0) for row in rows]),
+    max_size=3,
 )
 
 

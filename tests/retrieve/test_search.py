@@ -35,7 +35,11 @@ def searcher(index: Path) -> Iterator[Searcher]:
         ([""], 1, "the query is empty; write at least one word"),
         ([" \n\u3000"], 1, "the query is empty"),
         (["a", "b", " "], 1, "query 3 is empty"),
-        (["a" * LONGEST_QUERY], 1, r"the query has 1,048,576 characters, the limit is 1,048,576; ask in fewer words"),
+        (
+            ["a" * LONGEST_QUERY],
+            1,
+            r"the query has 1,048,576 characters, the limit is 1,048,576; ask in fewer words",
+        ),
     ],
 )
 def test_queries_that_make_no_sense(queries: list[str], k: int, message: str) -> None:
