@@ -28,7 +28,7 @@ setup: $(VENV)/.all  ## install everything: all extras and the tools for develop
 demo: $(VENV)/.core  ## index the docs and the small collection, ask three questions, evaluate (core only)
 	rm -rf demo
 	$(BIN)/ragembed index README.md docs datasets/loaders/primer/corpus.jsonl -o demo/docs.index
-	$(BIN)/ragembed query "how are documents split into passages?" -i demo/docs.index -k 3
+	$(BIN)/ragembed query "how should long documents be cut into chunks?" -i demo/docs.index -k 3
 	$(BIN)/ragembed query "why does BM25 not grow without bound when a word repeats?" -i demo/docs.index -k 3
 	$(BIN)/ragembed query "is the difference between two systems real?" -i demo/docs.index -k 3
 	$(BIN)/ragembed eval --dataset primer --embedder onehot

@@ -140,8 +140,10 @@ def _heading(hit: Hit) -> Text:
     place = hit.chunk.document_id
     if "page" in metadata:
         place += f" page {metadata['page']}"
-    elif "line" in metadata and metadata.get("format") != "rows":
+    elif "line" in metadata and place == metadata.get("path"):
         place += f":{metadata['line']}"
+    elif "line" in metadata:  # a row of a file
+        place += f" ({metadata.get('path')}:{metadata['line']})"
     heading = Text.assemble((f"{hit.rank}. ", "bold"), (f"{hit.score:.4g}  ", "cyan"), (place, "bold green"))
     name = metadata.get("heading") or metadata.get("title")
     if name:

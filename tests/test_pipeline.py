@@ -310,7 +310,7 @@ def test_a_damaged_segment_is_an_error_of_ours(pipeline: Pipeline) -> None:
         path.write_bytes(path.read_bytes()[:-1])
     more = [Document("d", "dates"), Document("e", "elderberries")]  # so many that segments are merged
     for use in (lambda: pipeline.search("red"), lambda: pipeline.add(more)):
-        with pytest.raises(CorruptError, match="bytes, .* were written; run: ragembed verify INDEX"):
+        with pytest.raises(CorruptError, match=r"bytes, .* were written; run: ragembed verify INDEX"):
             use()
 
 

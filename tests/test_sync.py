@@ -318,6 +318,7 @@ def test_other_options_read_again_only_what_they_change(
     assert counts(report) == {"unchanged": 1, "missing": 2}
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_options_of_an_interrupted_run_are_not_mixed_up(docs: Path, pipeline: Pipeline) -> None:
     path = rows(docs / "0.jsonl", {"_id": "1", "text": "apples", "body": "grapes"})
 
@@ -325,8 +326,7 @@ def test_options_of_an_interrupted_run_are_not_mixed_up(docs: Path, pipeline: Pi
         if done == 2:
             raise KeyboardInterrupt
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(sync, "_BATCH_CHUNKS", {"sparse": 1, "dense": 1})
+    with pytest.raises(KeyboardInterrupt):
         pipeline.index(docs, options=ReadOptions(text_fields=("body",)), progress=stop)
     assert ids(pipeline, "grapes") == ["1"]
     pipeline.index(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 import unicodedata
 from collections.abc import Callable
@@ -201,7 +202,7 @@ def test_every_span_shares_a_term_with_the_query(text: str, query: str) -> None:
     wanted = PLAIN.terms(query)
     spans = highlight_spans(PLAIN, text, wanted)
     assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     for start, end in spans:
         assert set(wanted) & {*PLAIN.terms(text[start:end]), *unicodedata.normalize("NFKC", text[start:end])}
 

@@ -127,7 +127,7 @@ def test_a_damaged_vocabulary_is_an_error(tmp_path: Path, content: str) -> None:
     embedder.fit(["a cat"])
     embedder.save(tmp_path)
     (tmp_path / "vocabulary.json").write_text(content)
-    with pytest.raises(EmbeddingError, match="vocabulary.json"):
+    with pytest.raises(EmbeddingError, match=r"vocabulary\.json"):
         load_embedder(tmp_path)
 
 

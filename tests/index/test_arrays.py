@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,5 @@ def test_a_header_that_lies_is_corrupt(tmp_path: Path, text: bytes) -> None:
 def test_any_bytes_are_corrupt_or_arrays(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any-bytes"
     path.write_bytes(data)
-    try:
-        map_arrays(path)
-    except CorruptError as error:
-        assert "\n" not in str(error)
+    with contextlib.suppress(CorruptError):
+        assert all(array.size <= len(data) for array in map_arrays(path).values())

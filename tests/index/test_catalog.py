@@ -139,7 +139,7 @@ def test_ids_of_all_kinds(catalog: Catalog, identifier: str) -> None:
     ids=repr,
 )
 def test_metadata_that_is_no_json(metadata: Any) -> None:
-    with pytest.raises(StoreError, match="the metadata of doc-7 cannot be stored .*; use text, numbers"):
+    with pytest.raises(StoreError, match=r"the metadata of doc-7 cannot be stored .*; use text, numbers"):
         encode_metadata(metadata, "doc-7")
 
 
