@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ragembed.pipeline import Pipeline
     from ragembed.types import Hit
 
-_SHOWN = 600
+_SHOWN = 800
 """Characters of a passage that are shown."""
 
 

@@ -16,7 +16,7 @@ from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
 from ragembed.errors import IdentityError, NotAnIndexError, RagembedError, ReadError
-from ragembed.index.files import sync_tree
+from ragembed.index.files import folder_size, sync_tree
 from ragembed.index.store import EMBEDDERS as EMBEDDERS_FOLDER
 from ragembed.index.store import Store, Writer
 from ragembed.retrieve.search import Searcher
@@ -186,7 +186,7 @@ class Pipeline:
                 "embedders": [asdict(record) for record in self.config.embedders],
                 "segments": [asdict(record) for record in segments],
                 "dead_rows": len(catalog.dead_rows()),
-                "bytes": sum(path.stat().st_size for path in self.store.folder.rglob("*") if path.is_file()),
+                "bytes": folder_size(self.store.folder),
             }
 
     @property

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+
+settings.register_profile("ragembed", deadline=None)  # a busy machine is no failure
+settings.load_profile("ragembed")
 
 
 def _shared(kind: str) -> Path:

@@ -169,13 +169,14 @@ for number in range(40):
 
 def test_searching_while_another_process_writes(pipeline: Pipeline) -> None:
     pipeline.add([Document("first", "common")])
-    writer = subprocess.Popen([sys.executable, "-c", WRITE, str(pipeline.store.folder)])
     found = [1]
-    while writer.poll() is None:
-        with Pipeline.open(pipeline.store.folder) as fresh:
-            found.append(len(fresh.search("common", 100)))
-        found.append(len(pipeline.search("common", 100)))
-    assert writer.wait() == 0
+    with subprocess.Popen([sys.executable, "-c", WRITE, str(pipeline.store.folder)]) as writer:
+        while writer.poll() is None:
+            with Pipeline.open(pipeline.store.folder) as fresh:
+                found.append(len(fresh.search("common", 100)))
+            found.append(len(pipeline.search("common", 100)))
+            assert pipeline.info()["bytes"] > 0
+    assert writer.returncode == 0
     assert found == sorted(found)
     assert len(pipeline.search("common", 100)) == 41
 
@@ -267,12 +268,12 @@ def test_a_hybrid_fuses_the_ranks_of_its_parts(tmp_path: Path, other: str) -> No
             expected[document] = expected.get(document, 0.0) + 1 / (60 + rank)
     with Pipeline.create(tmp_path / "both", "+".join(specs), "whole") as both:
         both.add(FRUIT)
-        hits = both.search("red small")
-        assert {hit.chunk.document_id: hit.score for hit in hits} == pytest.approx(expected)
-        assert [hit.score for hit in hits] == sorted(expected.values(), reverse=True)
-        assert hits[0].score == pytest.approx(2 / 61)  # first in both
+        found = both.search("red small")
+        assert {hit.chunk.document_id: hit.score for hit in found} == pytest.approx(expected)
+        assert [hit.score for hit in found] == sorted(expected.values(), reverse=True)
+        assert found[0].score == pytest.approx(2 / 61)  # first in both
         names = [record["spec"] for record in both.info()["embedders"]]
-        for hit in hits:
+        for hit in found:
             own = [{d: (rank, score) for d, rank, score in part}.get(hit.chunk.document_id) for part in lists]
             assert {name: hit.parts.get(name) for name in names} == {
                 name: part and pytest.approx(part) for name, part in zip(names, own, strict=True)

@@ -32,6 +32,7 @@ from ragembed.errors import EmbeddingError, SpecError
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+
 @dataclass(slots=True)
 class _Learnt:
     """What `fit` saw: the terms with their numbers, how many documents hold each, and the collection's size."""
@@ -155,7 +156,9 @@ class Lexical(TermEmbedder):
                 Statistics(state["documents"], state["total_terms"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EmbeddingError(f"{path} does not hold a vocabulary ({error!r})", "fit and save it again") from error
+            raise EmbeddingError(
+                f"{path} does not hold a vocabulary ({error!r})", "fit and save it again"
+            ) from error
 
 
 @dataclass(kw_only=True, eq=False)

@@ -59,7 +59,11 @@ def _views(memory: mmap.mmap) -> dict[str, Array]:
         shape = [operator.index(size) for size in entry["shape"]]
         count = math.prod(shape)
         at = 8 + header_size + start
-        if min(start, *shape) < 0 or end - start != count * dtype.itemsize or 8 + header_size + end > len(memory):
+        if (
+            min(start, *shape) < 0
+            or end - start != count * dtype.itemsize
+            or 8 + header_size + end > len(memory)
+        ):
             raise ValueError(f"array {name} does not fit the file")
         arrays[name] = np.frombuffer(memory, dtype, count, at).reshape(shape)
     return arrays

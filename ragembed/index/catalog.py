@@ -296,13 +296,15 @@ def database_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreError(
-            f"the catalog {path} cannot be used ({error})", "check the disk, the permissions and who else writes to it"
+            f"the catalog {path} cannot be used ({error})",
+            "check the disk, the permissions and who else writes to it",
         ) from error
     except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # a mistake of ours, such as using it after it was closed
-            raise
+        if type(error) is not sqlite3.DatabaseError:
+            raise  # a mistake of ours, such as using it after it was closed
         raise CorruptError(
-            f"{path} is damaged, or no catalog ({error})", "restore it from a copy, or index again into a new folder"
+            f"{path} is damaged, or no catalog ({error})",
+            "restore it from a copy, or index again into a new folder",
         ) from error
 
 

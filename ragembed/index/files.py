@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from ragembed.errors import CorruptError
@@ -47,9 +50,18 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+@contextlib.contextmanager
+def missing_is_corrupt(path: Path) -> Iterator[None]:
+    """Raise `CorruptError` where `path` is not there, or goes while it is being read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise CorruptError(f"{path.name} is missing from the index", "run: ragembed verify INDEX") from None
+
+
 def check_file(path: Path, size: int, sha256: str) -> None:
     """Raise `CorruptError` unless `path` has that size and that content."""
-    try:
+    with missing_is_corrupt(path):
         found = path.stat().st_size
         if found != size:
             raise CorruptError(
@@ -57,7 +69,15 @@ def check_file(path: Path, size: int, sha256: str) -> None:
             )
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise CorruptError(f"{path.name} is missing from the index", "run: ragembed verify INDEX") from None
     if digest != sha256:
         raise CorruptError(f"{path.name} is damaged: its checksum differs", "run: ragembed verify INDEX")
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of all files in and below `folder`; those that go meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            info = path.stat()
+            total += info.st_size if stat.S_ISREG(info.st_mode) else 0
+    return total

@@ -53,14 +53,19 @@ class Postings:
                 f"a segment of postings lacks {error}", "run: ragembed verify INDEX"
             ) from error
         if not made._fits():
-            raise CorruptError("a segment of postings has arrays that do not fit", "run: ragembed verify INDEX")
+            raise CorruptError(
+                "a segment of postings has arrays that do not fit", "run: ragembed verify INDEX"
+            )
         return made
 
     def _fits(self) -> bool:
         arrays = self.to_arrays()
         types = {"terms": "u1", "list_starts": "i8", "documents": "i4", "lengths": "i4"}
         return (
-            all(array.ndim == 1 and array.dtype == types.get(name, array.dtype) for name, array in arrays.items())
+            all(
+                array.ndim == 1 and array.dtype == types.get(name, array.dtype)
+                for name, array in arrays.items()
+            )
             and self.term_starts.dtype.kind == self.counts.dtype.kind == "u"
             and len(self.term_starts) == len(self.list_starts)
             and _divides(self.term_starts, len(self.terms))

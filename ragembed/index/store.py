@@ -20,7 +20,7 @@ from ragembed.embed.base import Dense
 from ragembed.errors import NotAnIndexError, StoreError
 from ragembed.index.arrays import encode_arrays, map_arrays
 from ragembed.index.catalog import CATALOG_NAME, Catalog, FileRecord, SegmentRecord, database_errors
-from ragembed.index.files import check_file, sync_folder, write_durably
+from ragembed.index.files import check_file, missing_is_corrupt, sync_folder, write_durably
 from ragembed.index.lock import write_lock
 from ragembed.index.merge import merge_postings, tail_to_merge
 from ragembed.index.postings import Postings
@@ -101,7 +101,8 @@ class Store:
         """The postings of a segment, after its checksum."""
         path = self.folder / SEGMENTS / record.name
         check_file(path, record.bytes, record.sha256)
-        return Postings.from_arrays(map_arrays(path))
+        with missing_is_corrupt(path):
+            return Postings.from_arrays(map_arrays(path))
 
     def load_flat(self, record: SegmentRecord, dimension: int) -> Any:
         """The FAISS index of a segment, after its checksum."""
@@ -109,7 +110,8 @@ class Store:
 
         path = self.folder / SEGMENTS / record.name
         check_file(path, record.bytes, record.sha256)
-        return decode_flat(path, record.rows, dimension)
+        with missing_is_corrupt(path):
+            return decode_flat(path, record.rows, dimension)
 
 
 class Writer:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragembed.errors import CorruptError
-from ragembed.index.arrays import encode_arrays, map_arrays
+from ragembed.index.arrays import Array, encode_arrays, map_arrays
 from ragembed.index.postings import Postings, postings_of_terms
 
-ARRAYS = {
+ARRAYS: dict[str, Array] = {
     "a": np.arange(5, dtype=np.int64),
     "b": np.array([[1.5, 2.5], [3.5, 4.5]], np.float32),
     "c": np.zeros(0, np.uint8),

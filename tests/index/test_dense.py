@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -37,7 +37,6 @@ def plain(vectors: Vectors, dead: list[int], query: Vectors, k: int) -> list[tup
 small = st.integers(-3, 3).map(float)
 
 
-@settings(deadline=None)  # the first call imports faiss
 @given(
     parts=st.lists(
         st.lists(st.lists(small, min_size=2, max_size=2), min_size=1, max_size=5), min_size=1, max_size=3

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -59,13 +60,14 @@ class Collection:
         return gone
 
     def apply(self, steps: Sequence[tuple[str, list[object]]]) -> None:
+        values: Any
         for what, values in steps:
             if what == "add":
-                self.add(values)  # type: ignore[arg-type]
+                self.add(values)
             elif what == "delete":
-                self.delete(values)  # type: ignore[arg-type]
+                self.delete(values)
             else:
-                new = dict(values)  # type: ignore[call-overload]
+                new = dict(values)
                 self.add([new[row] for row in self.delete(list(new))])
 
     def parts(self) -> list[SparseSegment]:
@@ -116,7 +118,6 @@ def test_any_history_scores_as_a_fresh_index(
 
 @numba
 @weightings
-@settings(deadline=None)  # the first call compiles
 @given(steps=STEPS, queries=QUERIES, k=st.integers(1, 20))
 def test_compiled_it_scores_the_same_bit_for_bit(
     weighting: Weighting, steps: list[tuple[str, list[object]]], queries: list[Terms], k: int
