@@ -34,7 +34,9 @@ def evaluate(
 
     collection = load(dataset, split, allow_unknown=allow_unknown)
     with progress_bar("indexing") as progress:
-        result = evaluate_embedder(collection, embedder, chunker, measures, k=k, run_file=run, progress=progress)
+        result = evaluate_embedder(
+            collection, embedder, chunker, measures, k=k, run_file=run, progress=progress
+        )
     if result.scores.without_relevant:
         note(
             f"{len(result.scores.without_relevant)} queries have no relevant document; they score 0 and count"

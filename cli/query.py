@@ -173,10 +173,12 @@ def _window(passage: str, spans: list[tuple[int, int]]) -> tuple[int, int]:
     if len(passage) <= _SHOWN:
         return 0, len(passage)
     inside: list[tuple[int, int]] = [(0, 0)]
-    for i, (first, _) in enumerate(spans):
-        here = [span for span in spans[i:] if span[1] <= first + _SHOWN]
-        if len(here) > len(inside):
-            inside = here
+    last = 0
+    for first, (start, _) in enumerate(spans):
+        while last < len(spans) and spans[last][1] <= start + _SHOWN:
+            last += 1
+        if last - first > len(inside):
+            inside = spans[first:last]
     slack = _SHOWN - (inside[-1][1] - inside[0][0])
     start = max(0, min(inside[0][0] - slack // 2, len(passage) - _SHOWN))
     end = start + _SHOWN

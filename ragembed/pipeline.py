@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
-from ragembed.errors import IdentityError, NotAnIndexError, RagembedError, ReadError
+from ragembed.errors import IdentityError, NotAnIndexError, RagembedError, ReadError, SpecError
 from ragembed.index.files import folder_size, sync_tree
 from ragembed.index.store import EMBEDDERS as EMBEDDERS_FOLDER
 from ragembed.index.store import Store, Writer
 from ragembed.retrieve.search import Searcher
-from ragembed.spec import Spec, parse_all
+from ragembed.spec import parse_all
 from ragembed.types import Document, Hit
 
 if TYPE_CHECKING:
@@ -59,11 +59,7 @@ class Pipeline:
         """Make a new, empty index in the folder `path`. The specs are checked before anything is made."""
         from ragembed.chunk import CHUNKERS
 
-        config = PipelineConfig(embedder, chunker, index_type)
-        config = replace(config, embedder="+".join(map(str, config.parts)), chunker=str(Spec.parse(chunker)))
-        for part in config.parts:
-            EMBEDDERS.create(part)
-        CHUNKERS.create(chunker)
+        config = PipelineConfig(_canonical(embedder), str(CHUNKERS.create(chunker).spec), index_type)
         return cls(Store.create(Path(path), {"config": config.to_json(), "created": time.time()}), config)
 
     @classmethod
@@ -79,9 +75,15 @@ class Pipeline:
         try:
             config = _stored_config(store)
             settled = "+".join(record.spec for record in config.embedders)
-            _same("embedder", embedder, (config.embedder, settled), path)
-            _same("chunker", chunker, (config.chunker, config.settled_chunker), path)
-            _same("index type", index_type, (config.index_type,), path)
+            if embedder is not None:
+                _same("embedder", _canonical(embedder), (config.embedder, settled), path)
+            if chunker is not None:
+                from ragembed.chunk import CHUNKERS
+
+                asked = str(CHUNKERS.create(chunker).spec)
+                _same("chunker", asked, (config.chunker, config.settled_chunker), path)
+            if index_type is not None:
+                _same("index type", index_type, (config.index_type,), path)
         except RagembedError:
             store.close()
             raise
@@ -326,15 +328,20 @@ def _within(path: str, roots: Sequence[Path]) -> bool:
     return any(Path(path).is_relative_to(root) for root in roots)
 
 
-def _same(what: str, asked: str | None, made_by: Sequence[str | None], path: str | Path) -> None:
+def _canonical(embedder: str) -> str:
+    """The spec with its parameters checked, put in order, and without those that say the default."""
+    parts = [str(EMBEDDERS.create(part).spec) for part in parse_all(embedder)]
+    if len(set(parts)) < len(parts):
+        raise SpecError(f"embedder {embedder!r} names the same part twice", "name each part once")
+    return "+".join(parts)
+
+
+def _same(what: str, asked: str, made_by: Sequence[str | None], path: str | Path) -> None:
     """Raise `IdentityError` where a spec was asked for that is not among those the index was made by."""
-    if asked is None:
-        return
-    spec = "+".join(map(str, parse_all(asked)))
-    if spec not in made_by:
+    if asked not in made_by:
         raise IdentityError(
-            f"{path} was made with {what} {made_by[0]}, not {spec}",
-            f"leave the {what} out, or index into a new folder with {spec}",
+            f"{path} was made with {what} {made_by[0]}, not {asked}",
+            f"leave the {what} out, or index into a new folder with {asked}",
         )
 
 

@@ -120,7 +120,9 @@ def as_dense(vectors: Any, rows: int, dimension: int, who: str) -> Dense:
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])
-        raise EmbeddingError(f"embedder {who} gave NaN or infinity for text {row} of {rows}", "check that text")
+        raise EmbeddingError(
+            f"embedder {who} gave NaN or infinity for text {row} of {rows}", "check that text"
+        )
     return array
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 LONGEST_QUERY = 1 << 20
 """Characters; a longer query is surely a file that was meant to be indexed."""
-_DEEPEST = 1000
-"""How far down each embedder's list a fusion looks, at most (or k, where that is more)."""
+_DEPTH = 200
+"""How far down each embedder's list a fusion looks, or k where that is more: a constant, so that up to here the first
+hits are the same whatever k is."""
 
 Ranked = list[tuple[int, float]]
 
@@ -103,7 +104,7 @@ class Searcher:
                 [Fused(row, score, {0: (rank, score)}) for rank, (row, score) in enumerate(hits, 1)]
                 for hits in self._indexes[0].search(queries, k)
             ]
-        depth = max(k, min(10 * k, _DEEPEST))
+        depth = max(k, _DEPTH)
         sides = [index.search(queries, depth) for index in self._indexes]
         return [reciprocal_rank_fusion(lists, k) for lists in zip(*sides, strict=True)]
 

@@ -150,7 +150,9 @@ def test_a_sparse_query_loads_nothing_heavy(index: Path) -> None:
 def test_a_hit_in_a_pdf_names_its_page(run: Any, shared_data: Path, tmp_path: Path) -> None:
     paper = shared_data / "docs_tree" / "haystack" / "test" / "test_files" / "pdf" / "react_paper.pdf"
     assert run("index", paper, "-o", tmp_path / "i").code == 0
-    hits = run("query", "ablation of PaLM-540B finetuning results", "-i", tmp_path / "i", "--json").json()["hits"]
+    hits = run("query", "ablation of PaLM-540B finetuning results", "-i", tmp_path / "i", "--json").json()[
+        "hits"
+    ]
     assert hits[0]["metadata"]["page"] > 1
     out = run("query", "ablation of PaLM-540B finetuning results", "-i", tmp_path / "i", "-k", "1").out
     assert f"react_paper.pdf page {hits[0]['metadata']['page']}" in out

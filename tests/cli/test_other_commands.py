@@ -15,14 +15,18 @@ from ragembed.eval.runs import read_run
 def collection(folder: Path) -> Path:
     """Three documents and two queries, whose ideal answers are plain to see."""
     (folder / "qrels").mkdir(parents=True)
-    rows = [("d1", "Apples", "apples are red"), ("d2", "Pears", "pears are green"), ("d3", "Plums", "plums are blue")]
+    fruit = [("d1", "Apples", "red"), ("d2", "Pears", "green"), ("d3", "Plums", "blue")]
+    rows = [(identifier, title, f"{title.lower()} are {colour}") for identifier, title, colour in fruit]
     (folder / "corpus.jsonl").write_text(
-        "".join(json.dumps({"_id": i, "title": title, "text": text}) + "\n" for i, title, text in rows), encoding="utf-8"
+        "".join(json.dumps({"_id": i, "title": title, "text": text}) + "\n" for i, title, text in rows),
+        encoding="utf-8",
     )
     (folder / "queries.jsonl").write_text(
         '{"_id": "q1", "text": "green pear"}\n{"_id": "q2", "text": "blue cars"}\n', encoding="utf-8"
     )
-    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td2\t1\nq2\td1\t1\n", encoding="utf-8")
+    (folder / "qrels" / "test.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq1\td2\t1\nq2\td1\t1\n", encoding="utf-8"
+    )
     return folder
 
 
@@ -30,7 +34,18 @@ def collection(folder: Path) -> Path:
 def test_eval(run: Any, tmp_path: Path, embedder: str) -> None:
     out = tmp_path / "run.trec"
     folder = collection(tmp_path / "fruit")
-    done = run("eval", "--dataset", folder, "--embedder", embedder, "--measures", "RR@10,R@100", "--run", out, "--json")
+    done = run(
+        "eval",
+        "--dataset",
+        folder,
+        "--embedder",
+        embedder,
+        "--measures",
+        "RR@10,R@100",
+        "--run",
+        out,
+        "--json",
+    )
     found = done.json()
     # q1 finds its document first; q2 finds only d3, which is not the judged one, and scores 0
     assert found["measures"] == {"RR@10": 0.5, "R@100": 0.5}
@@ -76,7 +91,10 @@ def test_chunk(run: Any, docs: Path) -> None:
 def test_embed_dense_and_sparse(run: Any, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("cats sleep\ndogs bark\ncats purr\n", encoding="utf-8")
-    assert run("embed", lines, "-o", tmp_path / "v.npy", "--embedder", "random-projection(dimension=64)").code == 0
+    assert (
+        run("embed", lines, "-o", tmp_path / "v.npy", "--embedder", "random-projection(dimension=64)").code
+        == 0
+    )
     vectors = np.load(tmp_path / "v.npy", allow_pickle=False)
     assert (vectors.shape, vectors.dtype) == ((3, 64), np.float32)
     report = run("embed", lines, "-o", tmp_path / "v.npz", "--embedder", "bm25", "--json").json()

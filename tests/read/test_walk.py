@@ -145,7 +145,8 @@ def test_too_large_files_are_failures_with_both_sizes(tmp_path: Path) -> None:
     assert found.failures == [
         Failure(
             f"{tmp_path.name}/big.txt",
-            "file of 1,234 bytes is larger than the limit of 1,000; raise the limit (max_bytes, --max-file-mb), split it, or exclude it",
+            "file of 1,234 bytes is larger than the limit of 1,000; "
+            "raise the limit (max_bytes, --max-file-mb), split it, or exclude it",
         )
     ]
 
