@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -41,14 +42,24 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
     ),
+    threads: int | None = typer.Option(
+        None, "--threads", metavar="N", help="Processor threads to use. [default: all]"
+    ),
     debug: bool = typer.Option(False, "--debug", envvar="RAGEMBED_DEBUG", help="Show tracebacks of errors."),
 ) -> None:
+    if threads is not None:
+        from ragembed.threads import set_threads
+
+        set_threads(threads)
     if debug:
         os.environ["RAGEMBED_DEBUG"] = "1"
 
 
 def main() -> None:
     """Run the command line: exit 0 on success, 1 on an expected failure, 2 on wrong usage, 130 on Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no reason to fail
     try:
         app()
     except RagembedError as error:

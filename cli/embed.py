@@ -36,7 +36,8 @@ def embed(
             f"{embedder} gives {maker.kind} vectors, {output} is no {wanted} file", f"name a {wanted} file"
         )
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    texts = decode(data).text.splitlines()
+    text = decode(data).text.removesuffix("\n")
+    texts = [line.removesuffix("\r") for line in text.split("\n")] if text else []
     if not texts:
         raise ReadError(f"{file} is empty", "write one text per line")
     maker.adapt(texts[:1000])

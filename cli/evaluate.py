@@ -20,7 +20,12 @@ def evaluate(
     measures: Annotated[
         str, typer.Option(help="Names as ir-measures writes them, joined by commas.")
     ] = "nDCG@10,R@100",
-    k: Annotated[int, typer.Option("-k", "--top-k", help="Documents per query.")] = 100,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "-k", "--top-k", help="Documents per query. [default: 100; 1000 for measures without a cutoff]"
+        ),
+    ] = None,
     run: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the TREC run.")] = None,
     allow_unknown: AllowUnknown = False,
     json: Json = False,

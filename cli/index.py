@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +63,8 @@ def index(
         title_field=title_field,
         id_field=id_field,
     )
-    created = not is_index(output)
-    with _open_or_create(output, paths, embedder, chunker, index_type) as pipeline:
+    pipeline, created = _open_or_create(output, paths, embedder, chunker, index_type)
+    with pipeline:
         try:
             with progress_bar("indexing") as progress:
                 report = pipeline.index(*paths, options=options, prune=prune, progress=progress)
@@ -76,9 +75,8 @@ def index(
                     "the reasons stand above",
                 )
         except RagembedError:
-            if created and not pipeline.info()["documents"]:
-                pipeline.close()
-                shutil.rmtree(output)  # made a moment ago, and of no use
+            if created:
+                pipeline.discard_if_empty()  # made a moment ago, and of no use
             raise
     if json:
         print_json(report.to_json())
@@ -89,22 +87,18 @@ def index(
 
 def _open_or_create(
     output: Path, paths: list[Path], embedder: str | None, chunker: str | None, index_type: str | None
-) -> Pipeline:
+) -> tuple[Pipeline, bool]:
+    """The pipeline, and whether it is a new one."""
+    from ragembed.index.catalog import CATALOG_NAME
     from ragembed.pipeline import Pipeline
 
-    if is_index(output):
-        return Pipeline.open(output, embedder, chunker, index_type)
+    if (output / CATALOG_NAME).exists():
+        return Pipeline.open(output, embedder, chunker, index_type), False
     for path in paths:
         if not path.exists():
             raise ReadError(f"there is no file or folder {path}", "check the path")
-    return Pipeline.create(output, embedder or "bm25", chunker or "recursive", index_type or "flat")
-
-
-def is_index(folder: Path) -> bool:
-    """Whether `folder` holds a catalog, ours or not."""
-    from ragembed.index.catalog import CATALOG_NAME
-
-    return (folder / CATALOG_NAME).exists()
+    made = Pipeline.create(output, embedder or "bm25", chunker or "recursive", index_type or "flat")
+    return made, True
 
 
 def _complain(report: SyncReport) -> None:
@@ -114,6 +108,8 @@ def _complain(report: SyncReport) -> None:
         note("skipped: " + ", ".join(f"{count} {reason}" for reason, count in sorted(report.skipped.items())))
     if report.missing:
         note(f"{report.missing} indexed files are gone from the sources; --prune deletes their documents")
+    for text in report.notes:
+        note(text)
     if report.truncated:
         note(f"{report.truncated} chunks were longer than the embedder takes, and were cut")
 

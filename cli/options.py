@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 Index = Annotated[Path, typer.Option("-i", "--index", metavar="INDEX", help="Folder of the index.")]
@@ -49,7 +52,12 @@ def print_json(value: Any) -> None:
 
 def note(text: str) -> None:
     """A line for people, on stderr."""
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, with which a stranger's document could take over the terminal."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 @contextlib.contextmanager

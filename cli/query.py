@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragembed.cli.options import Index, Json, note, print_json
+from ragembed.cli.options import Index, Json, note, print_json, printable
 from ragembed.errors import QueryError
 
 if TYPE_CHECKING:
@@ -51,7 +51,13 @@ def query(
         elif text is None:
             _converse(pipeline, k)
         else:
-            _answer(pipeline, sys.stdin.read().strip() if text == "-" else text, k, json)
+            _answer(pipeline, _stdin() if text == "-" else text, k, json)
+
+
+def _stdin() -> str:
+    from ragembed.read.encoding import decode
+
+    return decode(sys.stdin.buffer.read()).text.strip()
 
 
 def _answer(pipeline: Pipeline, text: str, k: int, json: bool) -> None:
@@ -144,10 +150,12 @@ def _heading(hit: Hit) -> Text:
         place += f":{metadata['line']}"
     elif "line" in metadata:  # a row of a file
         place += f" ({metadata.get('path')}:{metadata['line']})"
-    heading = Text.assemble((f"{hit.rank}. ", "bold"), (f"{hit.score:.4g}  ", "cyan"), (place, "bold green"))
+    heading = Text.assemble(
+        (f"{hit.rank}. ", "bold"), (f"{hit.score:.4g}  ", "cyan"), (printable(place), "bold green")
+    )
     name = metadata.get("heading") or metadata.get("title")
     if name:
-        heading.append(f"  {name}", "dim")
+        heading.append(f"  {printable(str(name))}", "dim")
     return heading
 
 
@@ -161,7 +169,7 @@ def _passage(pipeline: Pipeline, query: str, passage: str) -> Text:
     spans = highlight_spans(analyzer, passage, analyzer.terms(query))
     start, end = _window(passage, spans)
     text = Text("… " if start else "")
-    body = Text(passage[start:end])
+    body = Text(printable(passage[start:end]))
     for first, last in spans:
         if start <= first and last <= end:
             body.stylize("bold yellow", first - start, last - start)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ragembed.datasets import Dataset
 from ragembed.errors import QueryError
 from ragembed.eval.measures import Scores
 from ragembed.eval.measures import evaluate as score
@@ -17,6 +16,7 @@ from ragembed.eval.names import Measure, parse_measures
 from ragembed.eval.runs import write_run
 from ragembed.pipeline import Pipeline
 from ragembed.sync import Progress
+from ragembed.types import Document, Qrels
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Evaluation:
     chunker: str
     measures: dict[str, float]
     queries: int
+    depth: int
+    """How many documents were retrieved for each query."""
     documents: int
     chunks: int
     truncated: int
@@ -47,6 +49,7 @@ class Evaluation:
             "chunker": self.chunker,
             "measures": self.measures,
             "queries": self.queries,
+            "depth": self.depth,
             "documents": self.documents,
             "chunks": self.chunks,
             "truncated": self.truncated,
@@ -56,26 +59,38 @@ class Evaluation:
         }
 
 
+class Collection(Protocol):
+    """What is evaluated on, such as a `ragembed.datasets.Dataset`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def documents(self) -> Iterable[Document]: ...
+    @property
+    def queries(self) -> Mapping[str, str]: ...
+    @property
+    def qrels(self) -> Qrels: ...
+
+
 def evaluate_embedder(
-    dataset: Dataset,
+    dataset: Collection,
     embedder: str,
     chunker: str | None = None,
     measures: str | Iterable[str | Measure] = "nDCG@10,R@100",
     *,
-    k: int = 100,
+    k: int | None = None,
     run_file: Path | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Index `dataset` in a temporary folder, answer its judged queries with `k` documents each, and score them.
 
+    `k` is 100 by default, or as deep as the measures look; 1,000, as at TREC, for a measure without a cutoff.
     Documents stay whole unless a `chunker` is named; then a document scores its best chunk (MaxP).
     """
     wanted = parse_measures(measures)
-    deepest = max((int(measure.cutoff or 0) for measure in wanted), default=0)
-    if deepest > k:
-        raise QueryError(
-            f"a measure looks {deepest} documents deep, only {k} are retrieved", f"give -k {deepest}"
-        )
+    k = _depth(wanted, k)
     judged = {query: dataset.queries[query] for query in dataset.qrels if query in dataset.queries}
     with (
         tempfile.TemporaryDirectory(prefix="ragembed-eval-") as folder,
@@ -98,9 +113,23 @@ def evaluate_embedder(
         chunker=config.settled_chunker or config.chunker,
         measures=scores.means,
         queries=len(dataset.qrels),
-        documents=len(dataset.documents),
+        depth=k,
+        documents=report.added,
         chunks=report.chunks,
         truncated=report.truncated,
         seconds={"index": round(indexed - started, 3), "query": round(answered - indexed, 3)},
         scores=scores,
     )
+
+
+def _depth(measures: Sequence[Measure], k: int | None) -> int:
+    deepest = max((int(measure.cutoff) for measure in measures if measure.cutoff is not None), default=0)
+    if k is None:
+        return 1000 if any(measure.cutoff is None for measure in measures) else max(100, deepest)
+    if k < 1:
+        raise QueryError(f"k is {k}", "retrieve at least 1 document")
+    if deepest > k:
+        raise QueryError(
+            f"a measure looks {deepest} documents deep, only {k} are retrieved", f"give -k {deepest}"
+        )
+    return k

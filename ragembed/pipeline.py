@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from ragembed.sync import Progress, Syncer, SyncReport
 
 _SAMPLE = 1_000
-"""Documents that an embedder looks at to settle what its spec leaves open."""
+"""Chunks that an embedder looks at to settle what its spec leaves open."""
+_FEW = 256
+"""Chunks below which what an embedder learns is worth a warning: the dimension of `lsa`."""
 
 
 class Pipeline:
@@ -47,6 +50,7 @@ class Pipeline:
         self._loaded_by: list[tuple[str, str | None]] = []
         self._checked = False
         self._searcher: Searcher | None = None
+        self._notes: list[str] = []
 
     @classmethod
     def create(
@@ -88,6 +92,14 @@ class Pipeline:
             store.close()
             raise
         return cls(store, config)
+
+    def discard_if_empty(self) -> None:
+        """Close the index, and remove it where it holds no document."""
+        with self._lock, self.store.writing():
+            empty = not self.store.catalog.counts()["documents"]
+            self.close()
+            if empty:
+                shutil.rmtree(self.store.folder)
 
     def close(self) -> None:
         """Release the catalog."""
@@ -133,13 +145,14 @@ class Pipeline:
             chunker, embedders = self._settle(
                 writer, lambda chunker: texts_of(found.sources, options, chunker)
             )
+            cut_before = sum(embedder.truncation.texts for embedder in embedders)
             syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.report.failed.extend(found.failures)
             syncer.report.skipped.update(found.skipped)
             syncer.files(found.sources, options)
             gone = _gone(known, found, roots)
             syncer.forget(gone, delete=prune)
-            return self._finish(syncer, writer, started)
+            return self._finish(syncer, writer, started, cut_before)
 
     def add(self, documents: Iterable[Document], progress: Progress | None = None) -> SyncReport:
         """Add documents; one whose id is in the index already is replaced where it differs.
@@ -155,9 +168,10 @@ class Pipeline:
             chunker, embedders = self._settle(
                 writer, lambda chunker: (embedding_text(c) for d in documents for c in chunker.chunk(d))
             )
+            cut_before = sum(embedder.truncation.texts for embedder in embedders)
             syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.documents(documents)
-            return self._finish(syncer, writer, started)
+            return self._finish(syncer, writer, started, cut_before)
 
     # searching
 
@@ -273,8 +287,17 @@ class Pipeline:
     ) -> EmbedderRecord:
         """Have an embedder adapt to the corpus and learn from it, and tell what it is then."""
         embedder.adapt(sample)
+        if getattr(embedder, "download", False):
+            vars(embedder)["download"] = (
+                False  # what was allowed now is not allowed to whoever opens the index
+            )
         folder = None
         if embedder.learns:
+            if len(sample) < _FEW:
+                self._notes.append(
+                    f"{embedder.name} has learnt from {len(sample)} chunks only, and keeps what it learnt:"
+                    " index most of the documents in the first run"
+                )
             embedder.fit(texts())
             folder = f"{EMBEDDERS_FOLDER}/{number}-{embedder.name}"
             embedder.save(self.store.folder / folder)
@@ -286,9 +309,11 @@ class Pipeline:
         writer.settle({"config": config.to_json()})
         self.config = config
 
-    def _finish(self, syncer: Syncer, writer: Writer, started: float) -> SyncReport:
+    def _finish(self, syncer: Syncer, writer: Writer, started: float, cut_before: int) -> SyncReport:
         writer.merge([record.dimension for record in self.config.embedders])
-        syncer.report.truncated = sum(embedder.truncation.texts for embedder in self._load())
+        syncer.report.truncated = sum(embedder.truncation.texts for embedder in self._load()) - cut_before
+        syncer.report.notes.extend(self._notes)
+        self._notes = []
         syncer.report.seconds = time.perf_counter() - started
         return syncer.report
 

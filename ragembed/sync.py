@@ -54,7 +54,9 @@ class SyncReport:
     chunks: int = 0
     """Chunks embedded."""
     truncated: int = 0
-    """Chunks of which an embedder cut off the end."""
+    """Chunks of which an embedder cut off the end, added up over the embedders."""
+    notes: list[str] = field(default_factory=list)
+    """What else the user should know."""
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -83,11 +85,14 @@ class Syncer:
         self.report = SyncReport()
         self._batch = _Batch()
         self._seen: set[str] = set()
+        self._owners: dict[str, str] = {}
+        """Which file has which id."""
         self._limit = min(_BATCH_CHUNKS[embedder.kind] for embedder in embedders)
 
     def files(self, sources: Sequence[Source], options: ReadOptions) -> None:
         """Index the files of `sources` that are new or changed, or were read with other options."""
         known = self.catalog.files()
+        self._owners = {record.id: path for path, record in known.items()}
         waiting: list[Source] = []
         for number, source in enumerate(sources):
             self.progress(number, len(sources), source.id)
@@ -98,6 +103,7 @@ class Syncer:
         self._commit()
         for source in waiting:  # another file had their ids, and may have given them up by now
             self._try(source, known.get(path_key(source.path)), options, patient=False)
+            self._commit_if_full()
         self._commit()
         self.progress(len(sources), len(sources), "")
 
@@ -110,7 +116,13 @@ class Syncer:
             for document in part:
                 if document.id in self._seen:
                     raise ReadError(f"two documents have the id {document.id!r}", "give each its own id")
-                self._put(document, known.get(document.id, (None, None))[0], None)
+                old, owner = known.get(document.id, (None, None))
+                if owner is not None:
+                    raise ReadError(
+                        f"the id {document.id!r} belongs to a document read from {owner}",
+                        "give this one another id, or change that file and index it again",
+                    )
+                self._put(document, old, None)
             self._commit_if_full()
         self._commit()
 
@@ -141,8 +153,9 @@ class Syncer:
         if known and same and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
             self._keep(path)
             return True
-        if known:  # documents keep their ids whatever folder they are reached from
-            source = replace(source, id=known.id)
+        # documents keep their ids whatever folder they are reached from
+        source = replace(source, id=known.id if known else self._free_id(source, path))
+        self._owners[source.id] = path
         with source.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         record = FileRecord(path, source.id, source.size, source.mtime_ns, digest, reading)
@@ -171,7 +184,11 @@ class Syncer:
         whole = True
         for document in documents:
             if self._taken(document.id, path, stored):
-                reason = f"the id {document.id!r} is taken by another document"
+                owner = stored.get(document.id, ("", None))[1]
+                reason = (
+                    f"the id {document.id!r} is taken by {owner or 'another document'};"
+                    " give its rows other ids, or choose the field with --id-field"
+                )
                 self.report.failed.append(Failure(source.id, reason))
                 whole = False
                 continue
@@ -187,13 +204,36 @@ class Syncer:
         self._batch.delete.extend(dropped)
         self.report.deleted += len(dropped)
         if whole:
+            after = source.path.stat()
+            if (after.st_size, after.st_mtime_ns) != (
+                source.size,
+                source.mtime_ns,
+            ):  # changed while it was read
+                record = FileRecord(path, source.id, -1, -1, "", reading)
             self._batch.files.append(record)
         return True
 
+    def _free_id(self, source: Source, path: str) -> str:
+        """The id of a new file: its own, longer by parent folders while another file that is still there has it."""
+        from ragembed.read.walk import printable
+
+        parts = [printable(part) for part in source.path.parts[1:]]
+        identifier = source.id
+        for length in range(identifier.count("/") + 2, len(parts) + 1):
+            owner = self._owners.get(identifier, path)
+            if owner == path or not Path(owner).exists():
+                break
+            identifier = "/".join(parts[-length:])
+        return identifier
+
     def _taken(self, identifier: str, path: str, stored: Mapping[str, tuple[str, str | None]]) -> bool:
-        """Whether a document of that id came up in this run, or stands in another file that is still there."""
-        owner = stored.get(identifier, ("", None))[1]
-        return identifier in self._seen or (owner not in (None, path) and Path(str(owner)).exists())
+        """Whether a document of that id came up in this run, was added without a file, or is another file's still."""
+        if identifier in self._seen:
+            return True
+        if identifier not in stored:
+            return False
+        owner = stored[identifier][1]
+        return owner is None or (owner != path and Path(owner).exists())
 
     def _keep(self, path: str) -> None:
         ids = self.catalog.documents_of_file(path)

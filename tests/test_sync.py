@@ -263,9 +263,8 @@ def test_ids_taken_by_another_file(pipeline: Pipeline, tmp_path: Path) -> None:
     ):  # told every time
         report = pipeline.index(a, b)
         assert counts(report) == expected
-        assert (report.failed[0].where, report.failed[0].reason) == (
-            "b.jsonl", "the id '1' is taken by another document",
-        )  # fmt: skip
+        assert report.failed[0].where == "b.jsonl"
+        assert report.failed[0].reason.startswith(f"the id '1' is taken by {a};")
     assert (ids(pipeline, "apples"), ids(pipeline, "bananas")) == (["1"], [])
     report = pipeline.index(b)  # also where the other file is not looked at
     assert counts(report) == {"unchanged": 1, "failed": 1}
@@ -479,3 +478,36 @@ def test_the_report_as_json(docs: Path, pipeline: Pipeline) -> None:
     report = pipeline.index(docs).to_json()
     assert json.loads(json.dumps(report)) == report
     assert (report["added"], report["files"], sum(report["skipped"].values())) == (3, 3, 1)
+
+
+def test_equal_names_in_other_folders_get_longer_ids(pipeline: Pipeline, tmp_path: Path) -> None:
+    for side in ("x", "y"):
+        (tmp_path / side / "docs").mkdir(parents=True)
+        (tmp_path / side / "docs" / "README.md").write_text(
+            f"# {side}\n\nabout {side}{side}\n", encoding="utf-8"
+        )
+        assert counts(pipeline.index(tmp_path / side / "docs")) == {"added": 1, "chunks": 1}
+    assert ids(pipeline, "xx") == ["docs/README.md"]
+    assert ids(pipeline, "yy") == ["y/docs/README.md"]
+    for side in ("y", "x"):  # and keep them
+        assert counts(pipeline.index(tmp_path / side / "docs")) == {"unchanged": 1}
+
+
+def test_files_and_added_documents_do_not_take_ids_from_each_other(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    (tmp_path / "f.txt").write_text("apples", encoding="utf-8")
+    pipeline.index(tmp_path / "f.txt")
+    with pytest.raises(ReadError, match="belongs to a document read from"):
+        pipeline.add([Document("f.txt", "pears")])
+    assert counts(pipeline.index(tmp_path / "f.txt")) == {"unchanged": 1}
+    pipeline.add([Document("g.txt", "plums")])
+    (tmp_path / "g.txt").write_text("grapes", encoding="utf-8")
+    assert counts(pipeline.index(tmp_path / "g.txt")) == {"failed": 1}
+    assert ids(pipeline, "plums") == ["g.txt"]
+
+
+def test_learning_from_little_is_told(tmp_path: Path) -> None:
+    with Pipeline.create(tmp_path / "i", "lsa(dimension=4)") as pipeline:
+        assert "learnt from 1 chunks only" in pipeline.add([Document("a", "apples")]).notes[0]
+        assert pipeline.add([Document("b", "pears")]).notes == []

@@ -34,7 +34,11 @@ class Chunker(ABC):
 
     def headings(self, document: Document) -> Sequence[Heading]:
         """The headings of `document` in order of their starts; those that its reader found, by default."""
-        return [tuple(row) for row in document.metadata.get("headings", ())]
+        found = document.metadata.get("headings")
+        # documents also come from users, whose metadata may mean something else by that name
+        if not isinstance(found, list) or not all(_is_heading(row) for row in found):
+            return []
+        return [(start, level, title) for start, level, title in found]
 
     def context(self, path: Sequence[str]) -> str:
         """Text put before a chunk when it is embedded; none by default.
@@ -57,6 +61,16 @@ class Chunker(ABC):
             yield Chunk(chunk_id, document_id, text[start:end], start, end, metadata)
 
 
+def _is_heading(row: object) -> bool:
+    return (
+        isinstance(row, list | tuple)
+        and len(row) == 3
+        and type(row[0]) is int
+        and type(row[1]) is int
+        and isinstance(row[2], str)
+    )
+
+
 class _Place:
     """Where in its source a chunk begins. It only moves forward, so that all moves together are linear."""
 
@@ -66,8 +80,11 @@ class _Place:
         metadata = document.metadata
         self.text = document.text
         self.at = 0
-        self.line: int | None = metadata.get("first_line")
-        self.pages: list[int] = list(metadata.get("pages", ()))
+        line, pages = metadata.get("first_line"), metadata.get("pages")
+        self.line: int | None = line if type(line) is int else None
+        self.pages: list[int] = (
+            pages if isinstance(pages, list) and all(type(p) is int for p in pages) else []
+        )
         self.headings = headings
         self.context = context
         self.passed = 0

@@ -239,7 +239,7 @@ class Catalog:
         """Add a new document and its chunks, which get the rows from `row` on; returns the next free row."""
         cursor = self.db.execute(
             "INSERT INTO documents (id, file, hash, metadata) VALUES (?, ?, ?, ?)",
-            (document.id, file, digest, encode_metadata(document.metadata, document.id)),
+            (document.id, file, digest, encode_metadata(shown_metadata(document), document.id)),
         )
         number = cursor.lastrowid
         self.db.executemany(
@@ -306,6 +306,16 @@ def database_errors(path: Path) -> Iterator[None]:
             f"{path} is damaged, or no catalog ({error})",
             "restore it from a copy, or index again into a new folder",
         ) from error
+
+
+def shown_metadata(document: Document) -> dict[str, Any]:
+    """A document's metadata without its outline, which a hit has as ``line``, ``page`` and ``heading``."""
+    outline = {"headings": list, "pages": list, "first_line": int}
+    return {
+        key: value
+        for key, value in document.metadata.items()
+        if not (key in outline and isinstance(value, outline[key]))
+    }
 
 
 def encode_metadata(metadata: Any, owner: str) -> str:

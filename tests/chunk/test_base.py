@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from ragembed.chunk import CHUNKERS
 from ragembed.types import Document
 
@@ -26,3 +28,22 @@ def test_levels_may_be_skipped() -> None:
     headings = [(0, 3, "deep"), (1, 2, "up"), (2, 4, "down")]
     (chunk,) = CHUNKERS.create("whole").chunk(Document("d", "  abc", {"headings": headings}))
     assert chunk.metadata == {"heading": "up > down"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"pages": 12},
+        {"pages": ["a"]},
+        {"first_line": "Once upon a time"},
+        {"first_line": True},
+        {"headings": "Introduction"},
+        {"headings": [["x", 1, "t"]]},
+        {"headings": [[0, 1]]},
+    ],
+)
+@pytest.mark.parametrize("name", sorted(CHUNKERS.entries))
+def test_metadata_of_another_meaning_is_left_alone(name: str, metadata: dict[str, object]) -> None:
+    document = Document("d", "Some text.", metadata)
+    (chunk,) = CHUNKERS.create(name).chunk(document)
+    assert (chunk.text, dict(chunk.metadata)) == ("Some text.", {})

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+RAGEMBED = (sys.executable, "-c", "from ragembed.cli import main; main()")
 
 
 def fails(done: Any, *parts: str, code: int = 1) -> None:
@@ -173,3 +178,34 @@ def test_debug_shows_the_traceback(run: Any, tmp_path: Path) -> None:
 
     with pytest.raises(NotAnIndexError):
         run("--debug", "query", "x", "-i", tmp_path)
+
+
+def test_invalid_bytes_on_stdin(index: Path) -> None:
+    done = subprocess.run(
+        [*RAGEMBED, "query", "-", "-i", str(index), "--json"],
+        input=b"winter \xff lake", capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+    )  # fmt: skip
+    assert b"freezes" in done.stdout
+
+
+def test_a_terminal_without_unicode(index: Path) -> None:
+    done = subprocess.run(
+        [*RAGEMBED, "query", "caf\u00e9 lake", "-i", str(index), "--json"],
+        capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert b"caf" in done.stdout
+
+
+def test_control_characters_of_documents_do_not_reach_the_terminal(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "evil.txt").write_text("harmless \x1b]0;title\x07\x1b[2J words\n", encoding="utf-8")
+    run("index", tmp_path / "evil.txt", "-o", tmp_path / "i")
+    assert "\x1b" not in run("query", "harmless", "-i", tmp_path / "i").out
+    assert "\x1b" not in run("chunk", tmp_path / "evil.txt").out
+
+
+def test_the_index_of_another_process_is_not_removed(
+    run: Any, docs: Path, index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    fails(run("index", tmp_path / "empty", "-o", index), "nothing to read")
+    assert run("query", "lake", "-i", index).code == 0

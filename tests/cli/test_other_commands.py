@@ -114,7 +114,7 @@ def test_embed_refuses_the_wrong_kind_of_file(run: Any, tmp_path: Path) -> None:
 
 
 def test_datasets(run: Any, tmp_path: Path) -> None:
-    (listed,) = run("datasets", "--json").json()
+    (listed,) = run("datasets", "--json").json()["datasets"]
     assert listed["dataset"] == "primer"
     assert listed["documents"] >= 60
     assert listed["queries"] >= 40
@@ -126,3 +126,21 @@ def test_doctor(run: Any) -> None:
     assert found["core"]["numpy"] == np.__version__
     assert set(found["extras"]) == {"fast", "tokenizers", "st", "offline", "files", "eval"}
     assert "numpy" in run("doctor").out
+
+
+def test_embed_gives_one_vector_a_line(run: Any, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.txt"
+    lines.write_bytes("a\x0cb\r\nc\u2028d\n\nlast".encode())
+    report = run("embed", lines, "-o", tmp_path / "v.npy", "--embedder", "random-projection", "--json").json()
+    assert report["texts"] == 4
+
+
+def test_measures_without_a_cutoff_look_deeper(run: Any, tmp_path: Path) -> None:
+    folder = collection(tmp_path / "fruit")
+    depth = {
+        measure: run(
+            "eval", "--dataset", folder, "--embedder", "bm25", "--measures", measure, "--json"
+        ).json()["depth"]
+        for measure in ("AP", "nDCG@10", "R@200")
+    }
+    assert depth == {"AP": 1000, "nDCG@10": 100, "R@200": 200}
