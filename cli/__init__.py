@@ -1,14 +1,12 @@
 """The command line. One file per command; nothing heavy is imported before a command runs."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys
 
 import typer
 
-from ragembed.cli import chunk, datasets, doctor, embed, evaluate, index, info, query
+from ragembed.cli import chunk, datasets, doctor, embed, evaluate, index, info, query, verify
 from ragembed.errors import RagembedError
 
 app = typer.Typer(
@@ -25,6 +23,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("chunk")(chunk.chunk)
 app.command("embed")(embed.embed)
 app.command("info")(info.info)
+app.command("verify")(verify.verify)
 app.command("datasets")(datasets.datasets)
 app.command("doctor")(doctor.doctor)
 
@@ -57,6 +56,7 @@ def _options(
 
 def main() -> None:
     """Run the command line: exit 0 on success, 1 on an expected failure, 2 on wrong usage, 130 on Ctrl-C."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - closed by whoever started us
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no reason to fail
@@ -67,9 +67,10 @@ def main() -> None:
             raise
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; what was committed stays, run the same command to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # Typer's answer to Ctrl-C
+            print("stopped; what was committed stays, run the same command to go on", file=sys.stderr)
+        raise
     except BrokenPipeError:  # the reader of our output has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

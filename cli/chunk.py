@@ -1,7 +1,5 @@
 """ragembed chunk: show how a chunker cuts files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,9 @@ from ragembed.errors import ReadError
 
 
 def chunk(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders to cut.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", readable=False, help="Files and folders to cut.")
+    ],
     chunker: Annotated[
         str, typer.Option(metavar="SPEC", help="whole, fixed, sentence, recursive, markdown, code.")
     ] = "recursive",

@@ -1,7 +1,5 @@
 """ragembed datasets: the test collections at hand."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

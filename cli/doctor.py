@@ -1,7 +1,5 @@
 """ragembed doctor: what is installed here and what works."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ragembed.cli.options import Json, print_json

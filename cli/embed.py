@@ -1,7 +1,5 @@
 """ragembed embed: lines of text -> a matrix."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated, cast

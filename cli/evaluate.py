@@ -1,7 +1,5 @@
 """ragembed eval: an embedder on a labelled collection -> measures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """ragembed index: files and folders -> an index in step with them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders to index.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="INDEX", help="Folder of the index.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files and folders to index.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="INDEX", help="Folder of the index.")],
     embedder: Embedder = None,
     chunker: Chunker = None,
     index_type: Annotated[
@@ -56,14 +54,17 @@ def index(
     options = ReadOptions(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
-        max_bytes=int(max_file_mb * 1_000_000),
-        max_expanded=int(max_expanded_mb * 1_000_000),
+        max_bytes=_bytes(max_file_mb, "--max-file-mb"),
+        max_expanded=_bytes(max_expanded_mb, "--max-expanded-mb"),
         encoding=encoding,
         text_fields=tuple(text_field or ()),
         title_field=title_field,
         id_field=id_field,
     )
-    pipeline, created = _open_or_create(output, paths, embedder, chunker, index_type)
+    if not output or "" in paths:
+        raise typer.BadParameter("a path is empty; is a variable unset?")
+    folder = Path(output)
+    pipeline, created = _open_or_create(folder, paths, embedder, chunker, index_type)
     with pipeline:
         try:
             with progress_bar("indexing") as progress:
@@ -82,12 +83,12 @@ def index(
         print_json(report.to_json())
     else:
         _complain(report)
-        _print(report, output)
+        _print(report, folder)
 
 
 def _open_or_create(
-    output: Path, paths: list[Path], embedder: str | None, chunker: str | None, index_type: str | None
-) -> tuple[Pipeline, bool]:
+    output: Path, paths: list[str], embedder: str | None, chunker: str | None, index_type: str | None
+) -> "tuple[Pipeline, bool]":
     """The pipeline, and whether it is a new one."""
     from ragembed.index.catalog import CATALOG_NAME
     from ragembed.pipeline import Pipeline
@@ -95,13 +96,19 @@ def _open_or_create(
     if (output / CATALOG_NAME).exists():
         return Pipeline.open(output, embedder, chunker, index_type), False
     for path in paths:
-        if not path.exists():
+        if not Path(path).exists():
             raise ReadError(f"there is no file or folder {path}", "check the path")
     made = Pipeline.create(output, embedder or "bm25", chunker or "recursive", index_type or "flat")
     return made, True
 
 
-def _complain(report: SyncReport) -> None:
+def _bytes(megabytes: float, option: str) -> int:
+    if not 0 < megabytes < 1e9:
+        raise typer.BadParameter(f"{option} is {megabytes:g}; give a number of megabytes above 0")
+    return int(megabytes * 1_000_000)
+
+
+def _complain(report: "SyncReport") -> None:
     for failure in report.failed:
         note(f"failed: {failure.where}: {failure.reason}")
     if report.skipped:
@@ -114,7 +121,7 @@ def _complain(report: SyncReport) -> None:
         note(f"{report.truncated} chunks were longer than the embedder takes, and were cut")
 
 
-def _print(report: SyncReport, output: Path) -> None:
+def _print(report: "SyncReport", output: Path) -> None:
     rate = report.files / report.seconds if report.seconds else 0.0
     print(
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.deleted} deleted,"

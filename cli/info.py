@@ -1,7 +1,5 @@
 """ragembed info: what an index holds and how it was made."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +9,7 @@ from ragembed.cli.options import Json, print_json
 
 
 def info(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of the index.")],
+    index: Annotated[Path, typer.Argument(metavar="INDEX", readable=False, help="Folder of the index.")],
     json: Json = False,
 ) -> None:
     """Show what an index holds, who embedded it, and how large it is."""

@@ -1,7 +1,5 @@
 """Options that several commands share, and how commands print."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re
@@ -15,7 +13,9 @@ import typer
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
-Index = Annotated[Path, typer.Option("-i", "--index", metavar="INDEX", help="Folder of the index.")]
+Index = Annotated[
+    Path, typer.Option("-i", "--index", metavar="INDEX", readable=False, help="Folder of the index.")
+]
 Embedder = Annotated[
     str | None,
     typer.Option(

@@ -1,7 +1,5 @@
 """ragembed query: a question -> ranked passages, or many questions -> a TREC run."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,7 +47,7 @@ def query(
         if queries is not None:
             _batch(pipeline, queries, k, run, json)
         elif text is None:
-            _converse(pipeline, k)
+            _converse(pipeline, k, json)
         else:
             _answer(pipeline, _stdin() if text == "-" else text, k, json)
 
@@ -60,7 +58,7 @@ def _stdin() -> str:
     return decode(sys.stdin.buffer.read()).text.strip()
 
 
-def _answer(pipeline: Pipeline, text: str, k: int, json: bool) -> None:
+def _answer(pipeline: "Pipeline", text: str, k: int, json: bool) -> None:
     hits = pipeline.search(text, k)
     if json:
         print_json({"query": text, "hits": [_plain(hit) for hit in hits]})
@@ -68,7 +66,7 @@ def _answer(pipeline: Pipeline, text: str, k: int, json: bool) -> None:
         _print(pipeline, text, hits)
 
 
-def _converse(pipeline: Pipeline, k: int) -> None:
+def _converse(pipeline: "Pipeline", k: int, json: bool) -> None:
     note("type a query; an empty line or Ctrl-D ends")
     while True:
         try:
@@ -78,12 +76,12 @@ def _converse(pipeline: Pipeline, k: int) -> None:
         if not text:
             return
         try:
-            _answer(pipeline, text, k, json=False)
+            _answer(pipeline, text, k, json)
         except QueryError as error:
             note(f"error: {error}")
 
 
-def _batch(pipeline: Pipeline, path: Path, k: int, run: Path | None, json: bool) -> None:
+def _batch(pipeline: "Pipeline", path: Path, k: int, run: Path | None, json: bool) -> None:
     from ragembed.datasets import read_queries
 
     texts = read_queries(path)
@@ -108,7 +106,7 @@ def _batch(pipeline: Pipeline, path: Path, k: int, run: Path | None, json: bool)
             _print(pipeline, text, found)
 
 
-def _plain(hit: Hit) -> dict[str, Any]:
+def _plain(hit: "Hit") -> dict[str, Any]:
     chunk = hit.chunk
     return {
         "rank": hit.rank,
@@ -127,7 +125,7 @@ def _plain(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _print(pipeline: Pipeline, text: str, hits: list[Hit]) -> None:
+def _print(pipeline: "Pipeline", text: str, hits: "list[Hit]") -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -139,7 +137,7 @@ def _print(pipeline: Pipeline, text: str, hits: list[Hit]) -> None:
         console.print()
 
 
-def _heading(hit: Hit) -> Text:
+def _heading(hit: "Hit") -> "Text":
     from rich.text import Text
 
     metadata = hit.chunk.metadata
@@ -159,7 +157,7 @@ def _heading(hit: Hit) -> Text:
     return heading
 
 
-def _passage(pipeline: Pipeline, query: str, passage: str) -> Text:
+def _passage(pipeline: "Pipeline", query: str, passage: str) -> "Text":
     """The part of the passage with most of the query's words, those marked."""
     from rich.text import Text
 

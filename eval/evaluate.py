@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ragembed.errors import QueryError
+from ragembed.errors import DatasetError, QueryError
 from ragembed.eval.measures import Scores
 from ragembed.eval.measures import evaluate as score
 from ragembed.eval.names import Measure, parse_measures
@@ -98,6 +98,13 @@ def evaluate_embedder(
     ):
         started = time.perf_counter()
         report = pipeline.add(dataset.documents, progress)
+        if report.failed:  # a score over part of a collection would pass for one over all of it
+            first = report.failed[0]
+            raise DatasetError(
+                f"{len(report.failed)} documents of {dataset.name} cannot be indexed, the first is {first.where}:"
+                f" {first.reason}",
+                "mend the collection",
+            )
         indexed = time.perf_counter()
         answers = pipeline.search_documents(list(judged.values()), k)
         answered = time.perf_counter()

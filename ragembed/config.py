@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ragembed.errors import SpecError, VersionError
+from ragembed.errors import CorruptError, SpecError, VersionError
 from ragembed.spec import Spec, parse_all
 
 INDEX_TYPES = ("flat",)
@@ -23,6 +24,13 @@ class EmbedderRecord:
     folder: str | None
     """Where its learnt state lies, relative to the index."""
     identity: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.folder is not None and not re.fullmatch(r"embedders/\w[\w.-]*", str(self.folder), re.ASCII):
+            raise CorruptError(
+                f"the index keeps an embedder's state in {self.folder!r}, which is no folder of ours",
+                "do not use an index from somebody you do not trust",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,8 @@ class Pipeline:
         `prune` deletes what was read from files under `paths` that are there no more. A file that cannot be read is
         reported and passed over.
         """
-        from ragembed.read import walk
-        from ragembed.read.base import ReadOptions
+        from ragembed.read import Found, walk
+        from ragembed.read.base import ReadOptions, Report
         from ragembed.sync import Syncer, texts_of
 
         options = options or ReadOptions()
@@ -134,7 +134,13 @@ class Pipeline:
         with self._lock, self.store.writing() as writer:
             roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - Path.absolute keeps ".."
             known = writer.catalog.files()
-            found = walk([Path(path) for path in paths], options)
+            # what was indexed and is gone altogether counts as empty when pruning; anything else is a mistake
+            there = [
+                Path(path)
+                for path, root in zip(paths, roots, strict=True)
+                if root.exists() or not (prune and any(_within(file, [root]) for file in known))
+            ]
+            found = walk(there, options) if there or not paths else Found([], [], Report())
             if not (found.sources or found.failures or any(_within(path, roots) for path in known)):
                 skipped = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
                 raise ReadError(

@@ -171,7 +171,7 @@ class Syncer:
                 documents.append(item)
             else:
                 failed.append(item)
-        if any(failure.where == source.id for failure in failed):
+        if (failed and not documents) or any(failure.where == source.id for failure in failed):
             self._seen.update(self.catalog.documents_of_file(path))  # what was read of it before stays
             self.report.failed.extend(failed)
             return True
@@ -181,7 +181,7 @@ class Syncer:
         self.report.failed.extend(failed)
         self.report.skipped.update(report.skipped)
         kept: set[str] = set()
-        whole = True
+        whole = not failed
         for document in documents:
             if self._taken(document.id, path, stored):
                 owner = stored.get(document.id, ("", None))[1]
@@ -203,14 +203,11 @@ class Syncer:
         dropped = [name for name in self.catalog.documents_of_file(path) if name not in kept]
         self._batch.delete.extend(dropped)
         self.report.deleted += len(dropped)
-        if whole:
-            after = source.path.stat()
-            if (after.st_size, after.st_mtime_ns) != (
-                source.size,
-                source.mtime_ns,
-            ):  # changed while it was read
-                record = FileRecord(path, source.id, -1, -1, "", reading)
-            self._batch.files.append(record)
+        after = source.path.stat()
+        unchanged = (after.st_size, after.st_mtime_ns) == (source.size, source.mtime_ns)  # while it was read
+        # a file that is not done is read again by the next run, which also tells again what is wrong with it
+        again = FileRecord(path, source.id, -1, -1, "", reading)
+        self._batch.files.append(record if whole and unchanged else again)
         return True
 
     def _free_id(self, source: Source, path: str) -> str:

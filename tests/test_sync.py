@@ -511,3 +511,35 @@ def test_learning_from_little_is_told(tmp_path: Path) -> None:
     with Pipeline.create(tmp_path / "i", "lsa(dimension=4)") as pipeline:
         assert "learnt from 1 chunks only" in pipeline.add([Document("a", "apples")]).notes[0]
         assert pipeline.add([Document("b", "pears")]).notes == []
+
+
+def test_a_file_with_a_broken_row_is_told_of_every_time(pipeline: Pipeline, tmp_path: Path) -> None:
+    path = rows(tmp_path / "r.jsonl", {"_id": "1", "text": "apples"}, "{broken")
+    assert counts(pipeline.index(path)) == {"added": 1, "chunks": 1, "failed": 1}
+    assert counts(pipeline.index(path)) == {"unchanged": 1, "failed": 1}
+    rows(path, {"_id": "1", "text": "apples"}, {"_id": "2", "text": "pears"})
+    assert counts(pipeline.index(path)) == {"added": 1, "unchanged": 1, "chunks": 1}
+    assert counts(pipeline.index(path)) == {"unchanged": 2}
+
+
+def test_a_file_of_which_no_row_can_be_read_keeps_what_it_had(pipeline: Pipeline, tmp_path: Path) -> None:
+    path = rows(tmp_path / "r.jsonl", {"_id": "1", "text": "apples"})
+    pipeline.index(path)
+    rows(path, "{broken")
+    assert counts(pipeline.index(path)) == {"failed": 1}
+    assert counts(pipeline.index(path)) == {"failed": 1}
+    assert ids(pipeline, "apples") == ["1"]
+
+
+def test_a_folder_that_is_gone_can_be_pruned(pipeline: Pipeline, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (folder / "a.txt").write_text("apples", encoding="utf-8")
+    pipeline.index(folder)
+    folder.rename(tmp_path / "new")
+    with pytest.raises(ReadError, match="old"):
+        pipeline.index(folder)
+    assert counts(pipeline.index(folder, prune=True)) == {"deleted": 1}
+    assert ids(pipeline, "apples") == []
+    with pytest.raises(ReadError):  # a name that was never indexed is a slip, not a folder that is gone
+        pipeline.index(tmp_path / "never", prune=True)

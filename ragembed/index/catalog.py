@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ragembed.types import Chunk, Document
 CATALOG_NAME = "catalog.db"
 FORMAT_VERSION = 1
 APPLICATION_ID = 0x72616765  # "rage" in ASCII: marks the SQLite file as ours
+_RESTORE = "restore it from a copy, or index again into a new folder"
 
 _SCHEMA = """
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -90,12 +92,16 @@ class Catalog:
                 else f"there is no index {folder}",
                 f"make one with: ragembed index PATH -o {folder}",
             )
-        self.db = self._connect(folder)
+        with database_errors(self.path):
+            self.db = self._connect(folder)
         try:
             with database_errors(self.path):
                 if create is not None:
                     self._make(create)
                 self._check()
+        except UnicodeDecodeError as error:  # from a message of SQLite that quotes a damaged page
+            self.db.close()
+            raise CorruptError(f"{self.path} is damaged, or no catalog", _RESTORE) from error
         except BaseException:
             self.db.close()
             raise
@@ -147,19 +153,27 @@ class Catalog:
 
     def settings(self) -> dict[str, Any]:
         """All settings, decoded."""
-        return {key: json.loads(value) for key, value in self.db.execute("SELECT key, value FROM settings")}
+        rows = self.db.execute("SELECT key, value FROM settings")
+        return {key: _decoded(value, f"setting {key}") for key, value in rows}
 
     def generation(self) -> int:
         """How many writes there were: the same number, the same state."""
         found = self.db.execute("SELECT value FROM settings WHERE key = 'generation'").fetchone()
-        return 0 if found is None else int(found[0])
+        return 0 if found is None else int(_decoded(found[0], "generation"))
 
     def segments(self) -> list[SegmentRecord]:
-        """All segments in order of embedder and first row."""
+        """All segments in order of embedder and first row; `CorruptError` where a name could lead elsewhere."""
         rows = self.db.execute(
             "SELECT name, embedder, kind, first_row, rows, bytes, sha256 FROM segments ORDER BY embedder, first_row"
         )
-        return [SegmentRecord(*row) for row in rows]
+        records = [SegmentRecord(*row) for row in rows]
+        for record in records:
+            if not is_plain_name(record.name):
+                raise CorruptError(
+                    f"the catalog {self.path} names a segment {record.name!r}, which is no name of ours",
+                    "do not use an index from somebody you do not trust",
+                )
+        return records
 
     def dead_rows(self) -> list[int]:
         """Rows that segments hold though their chunks are gone, ascending."""
@@ -199,7 +213,8 @@ class Catalog:
                 part,
             )
             for row, identifier, document, text, start, end, outer, inner in cursor:
-                metadata = {**json.loads(outer), **json.loads(inner)}
+                what = f"metadata of {identifier}"
+                metadata = {**_decoded(outer, what), **_decoded(inner, what)}
                 found[row] = Chunk(identifier, document, text, start, end, metadata)
         return found
 
@@ -289,6 +304,11 @@ class Catalog:
         self.db.execute("DELETE FROM segments WHERE name = ?", (name,))
 
 
+def is_plain_name(name: object) -> bool:
+    """Whether `name` names a file in the folder that it is joined to, and nothing outside of it."""
+    return isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name, re.ASCII) is not None
+
+
 @contextlib.contextmanager
 def database_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says about the catalog at `path` into errors of ours."""
@@ -304,7 +324,17 @@ def database_errors(path: Path) -> Iterator[None]:
             raise  # a mistake of ours, such as using it after it was closed
         raise CorruptError(
             f"{path} is damaged, or no catalog ({error})",
-            "restore it from a copy, or index again into a new folder",
+            _RESTORE,
+        ) from error
+
+
+def _decoded(text: Any, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise CorruptError(
+            f"the catalog's {what} is damaged ({error})",
+            _RESTORE,
         ) from error
 
 

@@ -6,7 +6,7 @@ catalog, and only index types that this module makes are accepted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,45 @@ from ragembed.errors import CorruptError, EmbeddingError
 Rows = NDArray[np.int64]
 
 
-def encode_flat(vectors: Dense) -> bytes:
-    """The bytes of a FAISS file that holds `vectors` (n, dimension) for exact search by inner product."""
+def flat_index(vectors: Dense) -> Any:
+    """A FAISS index of `vectors` (n, dimension) for exact search by inner product."""
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    data: bytes = faiss.serialize_index(index).tobytes()
-    return data
+    return index
 
 
-def decode_flat(path: Path, rows: int, dimension: int) -> Any:
+def merge_flat(parts: Iterable[Any], rows: int, dimension: int) -> Any:
+    """One flat index of the `rows` vectors of all `parts`, which are emptied one by one."""
+    import faiss
+
+    merged = faiss.IndexFlatIP(dimension)
+    merged.codes.resize(rows * dimension * 4)  # grown step by step it would take up to three times the memory
+    merged.codes.resize(0)
+    for part in parts:
+        merged.merge_from(part)
+    return merged
+
+
+def write_flat(index: Any, write: Callable[[bytes], object]) -> None:
+    """Pass the bytes of a FAISS file of `index` to `write`, in pieces of about a megabyte."""
+    import faiss
+
+    callbacks: Any = faiss  # its stub lacks them
+    faiss.write_index(index, callbacks.PyCallbackIOWriter(write))
+
+
+def read_flat(path: Path, rows: int, dimension: int) -> Any:
     """The FAISS index in `path`, whose checksum the caller has verified."""
     import faiss
 
-    index = faiss.deserialize_index(np.fromfile(path, np.uint8))
+    callbacks: Any = faiss  # its stub lacks them
+    try:
+        with path.open("rb") as file:
+            index = faiss.read_index(callbacks.PyCallbackIOReader(file.read))
+    except RuntimeError as error:
+        raise CorruptError(f"{path.name} is no FAISS index", "run: ragembed verify INDEX") from error
     if type(index).__name__ not in ("IndexFlat", "IndexFlatIP"):
         raise CorruptError(
             f"{path.name} holds a FAISS {type(index).__name__}, not a flat index", "index again"

@@ -8,16 +8,38 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ragembed.errors import CorruptError
 
 
-def write_durably(path: Path, data: bytes) -> str:
-    """Write `data` under a temporary name, fsync, rename, fsync the folder; returns the sha256."""
+class HashedFile:
+    """A file that is written from its start to its end, and what was written so far."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Append `data`; returns how many bytes that were."""
+        self._hash.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
+@contextlib.contextmanager
+def durable_file(path: Path) -> Iterator[HashedFile]:
+    """A file to write piece by piece under a temporary name; at the end fsync, rename, fsync of the folder."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield HashedFile(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -25,7 +47,13 @@ def write_durably(path: Path, data: bytes) -> str:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-    return hashlib.sha256(data).hexdigest()
+
+
+def write_durably(path: Path, data: bytes) -> str:
+    """Make `data` the content of `path`, as `durable_file` does; returns the sha256."""
+    with durable_file(path) as file:
+        file.write(data)
+    return file.sha256
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +23,11 @@ _BLOCK = 64
 
 
 def worth_compiling(queries: int, documents: int) -> bool:
-    """Whether a batch is large enough to repay the loading of numba, unless it is loaded already."""
+    """Whether a batch is large enough to repay the loading of the compiled code, unless that is loaded already."""
     if not available():
         return False
-    return (
-        "numba" in sys.modules or queries * (4e-5 + documents * 3e-9) > _LOADING
-    )  # what they take without it
+    without = queries * (4e-5 + documents * 3e-9)
+    return _compiled.cache_info().currsize > 0 or without > _LOADING
 
 
 @functools.cache

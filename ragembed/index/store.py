@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ragembed.embed.base import Dense
-from ragembed.errors import NotAnIndexError, StoreError
+from ragembed.errors import CorruptError, NotAnIndexError, StoreError
 from ragembed.index.arrays import encode_arrays, map_arrays
 from ragembed.index.catalog import CATALOG_NAME, Catalog, FileRecord, SegmentRecord, database_errors
-from ragembed.index.files import check_file, missing_is_corrupt, sync_folder, write_durably
+from ragembed.index.files import check_file, durable_file, missing_is_corrupt, sync_folder
 from ragembed.index.lock import write_lock
 from ragembed.index.merge import merge_postings, tail_to_merge
 from ragembed.index.postings import Postings
@@ -28,7 +26,6 @@ from ragembed.types import Chunk, Document
 
 SEGMENTS = "segments"
 EMBEDDERS = "embedders"
-_SUFFIX = {"postings": ".safetensors", "flat": ".faiss"}
 
 Vectors = Postings | Dense
 
@@ -52,14 +49,15 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, settings: dict[str, Any]) -> Store:
-        """Make a new index; the folder must be absent or empty."""
+        """Make a new index; the folder must be absent or empty, or left so by a `create` that was interrupted."""
         if (folder / CATALOG_NAME).exists():
             raise StoreError(f"{folder} is an index already", "open it, or name another folder")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not _is_free(folder):
             raise NotAnIndexError(f"{folder} exists and is no index", "name a new or empty folder")
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
-            (folder / SEGMENTS).mkdir(parents=True)
-            (folder / EMBEDDERS).mkdir()
+            (folder / SEGMENTS).mkdir(parents=True, exist_ok=True)
+            (folder / EMBEDDERS).mkdir(exist_ok=True)
             catalog = Catalog(folder, create=settings)
         except OSError as error:
             raise StoreError(
@@ -67,6 +65,9 @@ class Store:
             ) from error
         catalog.close()
         sync_folder(folder)
+        for made in missing:
+            with contextlib.suppress(PermissionError):  # a folder may let us make names that it does not list
+                sync_folder(made.parent)
         return cls(folder)
 
     def close(self) -> None:
@@ -102,16 +103,22 @@ class Store:
         path = self.folder / SEGMENTS / record.name
         check_file(path, record.bytes, record.sha256)
         with missing_is_corrupt(path):
-            return Postings.from_arrays(map_arrays(path))
+            postings = Postings.from_arrays(map_arrays(path))
+        if postings.size != record.rows:
+            raise CorruptError(
+                f"{path.name} holds {postings.size} documents, the catalog says {record.rows}",
+                "run: ragembed verify INDEX",
+            )
+        return postings
 
     def load_flat(self, record: SegmentRecord, dimension: int) -> Any:
         """The FAISS index of a segment, after its checksum."""
-        from ragembed.index.dense import decode_flat
+        from ragembed.index.dense import read_flat
 
         path = self.folder / SEGMENTS / record.name
         check_file(path, record.bytes, record.sha256)
         with missing_is_corrupt(path):
-            return decode_flat(path, record.rows, dimension)
+            return read_flat(path, record.rows, dimension)
 
 
 class Writer:
@@ -169,16 +176,15 @@ class Writer:
             tail = tail_to_merge(records)
             if len(tail) < 2:
                 continue
-            merged: Vectors
+            first_row, rows = tail[0].first_row, sum(record.rows for record in tail)
             if dimension is None:
-                merged = merge_postings([self.store.load_postings(record) for record in tail])
+                postings = merge_postings([self.store.load_postings(record) for record in tail])
+                new = self._write_postings(number, postings, first_row)
             else:
-                from ragembed.index.dense import vectors_of
+                from ragembed.index.dense import merge_flat
 
-                merged = np.concatenate(
-                    [vectors_of(self.store.load_flat(record, dimension)) for record in tail]
-                )
-            new = self._write(number, merged, tail[0].first_row, sum(record.rows for record in tail))
+                parts = (self.store.load_flat(record, dimension) for record in tail)
+                new = self._write_flat(number, merge_flat(parts, rows, dimension), first_row)
             with _transaction(self.catalog):
                 for record in tail:
                     self.catalog.delete_segment(record.name)
@@ -186,19 +192,42 @@ class Writer:
         self.sweep()
 
     def _write(self, embedder: int, vectors: Vectors, first_row: int, rows: int) -> SegmentRecord:
-        if isinstance(vectors, Postings):
-            kind, size, data = "postings", vectors.size, encode_arrays(vectors.to_arrays())
-        else:
-            from ragembed.index.dense import encode_flat
-
-            kind, size, data = "flat", len(vectors), encode_flat(vectors)
+        size = vectors.size if isinstance(vectors, Postings) else len(vectors)
         if size != rows:
             raise StoreError(
                 f"embedder {embedder} gave {size} vectors for {rows} chunks", "the embedder is broken"
             )
-        name = f"{first_row:012d}-{embedder}-{secrets.token_hex(4)}{_SUFFIX[kind]}"
-        digest = write_durably(self.store.folder / SEGMENTS / name, data)
-        return SegmentRecord(name, embedder, kind, first_row, rows, len(data), digest)
+        if isinstance(vectors, Postings):
+            return self._write_postings(embedder, vectors, first_row)
+        from ragembed.index.dense import flat_index
+
+        return self._write_flat(embedder, flat_index(vectors), first_row)
+
+    def _write_postings(self, embedder: int, postings: Postings, first_row: int) -> SegmentRecord:
+        name = _new_name(embedder, first_row, ".safetensors")
+        with durable_file(self.store.folder / SEGMENTS / name) as file:
+            file.write(encode_arrays(postings.to_arrays()))
+        return SegmentRecord(name, embedder, "postings", first_row, postings.size, file.size, file.sha256)
+
+    def _write_flat(self, embedder: int, index: Any, first_row: int) -> SegmentRecord:
+        from ragembed.index.dense import write_flat
+
+        name = _new_name(embedder, first_row, ".faiss")
+        with durable_file(self.store.folder / SEGMENTS / name) as file:
+            write_flat(index, file.write)
+        return SegmentRecord(name, embedder, "flat", first_row, index.ntotal, file.size, file.sha256)
+
+
+def _new_name(embedder: int, first_row: int, suffix: str) -> str:
+    return f"{first_row:012d}-{embedder}-{secrets.token_hex(4)}{suffix}"
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether `folder` holds nothing but, at most, the empty folders that `Store.create` begins with."""
+    return folder.is_dir() and all(
+        path.name in (SEGMENTS, EMBEDDERS) and path.is_dir() and not any(path.iterdir())
+        for path in folder.iterdir()
+    )
 
 
 @contextlib.contextmanager

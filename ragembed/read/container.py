@@ -12,6 +12,9 @@ MAX_MEMBERS = 50_000
 """More files in one container are no document; each costs memory even when it is empty."""
 MAX_RATIO = 250
 """Most that a container may grow by when it unpacks to more than `_SMALL`; office files stay below 100."""
+MAX_XML = 32_000_000
+"""Largest XML part of a format whose parser builds a tree, which takes about 16 times the memory."""
+_READ_AS_TREES = ("docx", "pptx")
 _SMALL = 50_000_000
 _DEFLATE_MOST = 1032
 """No deflate stream grows by more (zlib's technical notes)."""
@@ -40,6 +43,13 @@ def open_container(data: bytes, format_name: str, options: ReadOptions) -> zipfi
     except _MEMBER_ERRORS as error:
         raise broken(format_name, error) from error
     _check_sizes(archive, data, options)
+    if format_name in _READ_AS_TREES:
+        largest = max(archive.infolist(), key=lambda info: info.filename.endswith(".xml") * info.file_size)
+        if largest.filename.endswith(".xml") and largest.file_size > MAX_XML:
+            raise LimitError(
+                f"part {largest.filename} unpacks to {largest.file_size:,} bytes of XML, the limit is {MAX_XML:,}",
+                "split the document, or exclude it",
+            )
     return archive
 
 

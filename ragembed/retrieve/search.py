@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ragembed.index.postings import Postings
 from ragembed.index.sparse import SparseIndex, SparseSegment
 from ragembed.index.store import Store
 from ragembed.retrieve.fusion import Fused, reciprocal_rank_fusion
-from ragembed.types import Hit, Run
+from ragembed.types import Hit
 
 if TYPE_CHECKING:
     from ragembed.embed.lexical import Lexical
@@ -28,6 +28,7 @@ _DEPTH = 200
 hits are the same whatever k is."""
 
 Ranked = list[tuple[int, float]]
+T = TypeVar("T")
 
 
 class Searcher:
@@ -45,7 +46,7 @@ class Searcher:
         check(queries, k)
         with self._state() as catalog:
             ranked = self._rank(queries, k)
-            chunks = catalog.chunks(sorted({fused.row for hits in ranked for fused in hits}))
+            chunks = self._complete(catalog.chunks(rows := _rows(ranked)), rows)
         names = [str(embedder.spec) for embedder in self.embedders]
         return [
             [
@@ -65,7 +66,7 @@ class Searcher:
             open_queries = list(range(len(queries)))
             while open_queries:
                 ranked = self._rank([queries[i] for i in open_queries], depth)
-                owner = catalog.document_ids(sorted({fused.row for hits in ranked for fused in hits}))
+                owner = self._complete(catalog.document_ids(rows := _rows(ranked)), rows)
                 unfinished = []
                 for i, hits in zip(open_queries, ranked, strict=True):
                     best: dict[str, float] = {}
@@ -97,6 +98,14 @@ class Searcher:
             with self.store.snapshot() as catalog:
                 if catalog.generation() == generation:
                     raise failed
+
+    def _complete(self, found: dict[int, T], rows: Sequence[int]) -> dict[int, T]:
+        if len(found) < len(rows):
+            raise CorruptError(
+                f"{self.store.folder} lacks {len(rows) - len(found)} chunks that its segments hold",
+                f"run: ragembed verify {self.store.folder}",
+            )
+        return found
 
     def _rank(self, queries: Sequence[str], k: int) -> list[list[Fused]]:
         if len(self._indexes) == 1:
@@ -134,8 +143,12 @@ class Searcher:
                 self._loaded[record.name] = self.store.load_postings(record)
             postings: Postings = self._loaded[record.name]
             rows = np.arange(record.first_row, record.first_row + record.rows)
-            mask = np.isin(rows, dead) if len(dead) else None
-            segments.append(SparseSegment(postings, rows, mask if mask is not None and mask.any() else None))
+            gone = _positions(dead, record)
+            mask = None
+            if len(gone):
+                mask = np.zeros(record.rows, np.bool_)
+                mask[gone] = True
+            segments.append(SparseSegment(postings, rows, mask))
         lexical = cast("Lexical", embedder)
         return _SparseSide(lexical, SparseIndex(segments, lexical.weighting))
 
@@ -146,11 +159,20 @@ class Searcher:
         for record in records:
             if record.name not in self._loaded:
                 self._loaded[record.name] = self.store.load_flat(record, embedder.dimension)
-            gone = (
-                dead[(dead >= record.first_row) & (dead < record.first_row + record.rows)] - record.first_row
+            segments.append(
+                DenseSegment(self._loaded[record.name], record.first_row, _positions(dead, record))
             )
-            segments.append(DenseSegment(self._loaded[record.name], record.first_row, gone))
         return _DenseSide(embedder, DenseIndex(segments, embedder.dimension) if segments else None)
+
+
+def _positions(dead: np.ndarray, record: SegmentRecord) -> np.ndarray:
+    """Where in a segment those of the `dead` rows, ascending, lie that it holds."""
+    first, last = np.searchsorted(dead, (record.first_row, record.first_row + record.rows))
+    return dead[first:last] - record.first_row
+
+
+def _rows(ranked: Sequence[Sequence[Fused]]) -> list[int]:
+    return sorted({fused.row for hits in ranked for fused in hits})
 
 
 class _Side(Protocol):
@@ -195,8 +217,3 @@ def check(queries: Sequence[str], k: int) -> None:
                 f"{which} has {len(query):,} characters, the limit is {LONGEST_QUERY:,}",
                 "ask in fewer words, or index the text as a document",
             )
-
-
-def run_of(ids: Sequence[str], results: Sequence[dict[str, float]]) -> Run:
-    """Results of `Searcher.search_documents` under their queries' ids."""
-    return dict(zip(ids, results, strict=True))

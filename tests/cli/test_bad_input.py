@@ -183,7 +183,8 @@ def test_debug_shows_the_traceback(run: Any, tmp_path: Path) -> None:
 def test_invalid_bytes_on_stdin(index: Path) -> None:
     done = subprocess.run(
         [*RAGEMBED, "query", "-", "-i", str(index), "--json"],
-        input=b"winter \xff lake", capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        input=b"winter \xff lake", capture_output=True, check=True,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
     )  # fmt: skip
     assert b"freezes" in done.stdout
 
@@ -209,3 +210,48 @@ def test_the_index_of_another_process_is_not_removed(
     (tmp_path / "empty").mkdir()
     fails(run("index", tmp_path / "empty", "-o", index), "nothing to read")
     assert run("query", "lake", "-i", index).code == 0
+
+
+def test_empty_paths(run: Any, docs: Path, tmp_path: Path) -> None:
+    assert run("index", "", "-o", tmp_path / "i").code == 2
+    assert run("index", docs, "-o", "").code == 2
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "0", "-1"])
+def test_senseless_limits(run: Any, docs: Path, tmp_path: Path, size: str) -> None:
+    assert run("index", docs, "-o", tmp_path / "i", "--max-file-mb", size).code == 2
+
+
+def test_a_collection_that_cannot_be_indexed_whole_is_not_scored(run: Any, tmp_path: Path) -> None:
+    folder = beir(tmp_path / "c", "q1\td1\t1\n")
+    with (folder / "corpus.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"_id": "d2", "title": "", "text": "half a pair \\ud800"}\n')
+    fails(run("eval", "--dataset", folder, "--embedder", "bm25"), "d2", "mend the collection")
+
+
+def test_ctrl_c_says_that_nothing_is_lost(
+    run: Any, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ragembed.sync.Syncer.files", stop)
+    done = run("index", docs, "-o", tmp_path / "i")
+    assert done.code == 130
+    assert "what was committed stays" in done.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE settings SET value = 'garbage{' WHERE key = 'config'",
+        "UPDATE chunks SET metadata = '{bad'",
+        "UPDATE chunks SET row = row + 100",
+    ],
+)
+def test_damaged_catalog(run: Any, index: Path, change: str) -> None:
+    db = sqlite3.connect(index / "catalog.db")
+    with db:
+        db.execute(change)
+    db.close()
+    fails(run("query", "winter lake", "-i", index), ";")

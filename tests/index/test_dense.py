@@ -9,9 +9,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ragembed.errors import CorruptError, EmbeddingError
-from ragembed.index.dense import DenseIndex, DenseSegment, decode_flat, encode_flat, vectors_of
+from ragembed.index.dense import (
+    DenseIndex,
+    DenseSegment,
+    flat_index,
+    merge_flat,
+    read_flat,
+    vectors_of,
+    write_flat,
+)
 
 Vectors = NDArray[np.float32]
+
+
+def save(vectors: Vectors, path: Path) -> None:
+    with path.open("wb") as file:
+        write_flat(flat_index(vectors), file.write)
 
 
 def index_of(parts: list[Vectors], dead: list[int], folder: Path, first_row: int = 1) -> DenseIndex:
@@ -19,11 +32,11 @@ def index_of(parts: list[Vectors], dead: list[int], folder: Path, first_row: int
     segments = []
     for number, vectors in enumerate(parts):
         path = folder / f"{number}.faiss"
-        path.write_bytes(encode_flat(vectors))
+        save(vectors, path)
         gone = np.array(
             [row - first_row for row in dead if first_row <= row < first_row + len(vectors)], np.int64
         )
-        segments.append(DenseSegment(decode_flat(path, len(vectors), vectors.shape[1]), first_row, gone))
+        segments.append(DenseSegment(read_flat(path, len(vectors), vectors.shape[1]), first_row, gone))
         first_row += len(vectors)
     return DenseIndex(segments, parts[0].shape[1] if parts else 3)
 
@@ -104,20 +117,43 @@ def test_a_query_of_another_dimension(tmp_path: Path) -> None:
 
 def test_vectors_come_back_as_they_went_in(tmp_path: Path) -> None:
     vectors = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32)
-    (tmp_path / "a").write_bytes(encode_flat(vectors))
-    assert np.array_equal(vectors_of(decode_flat(tmp_path / "a", 5, 4)), vectors)
+    save(vectors, tmp_path / "a")
+    assert np.array_equal(vectors_of(read_flat(tmp_path / "a", 5, 4)), vectors)
+
+
+def test_merged_vectors_are_those_of_the_parts_in_order() -> None:
+    vectors = np.arange(24, dtype=np.float32).reshape(8, 3)
+    parts = [flat_index(part) for part in (vectors[:5], vectors[5:6], vectors[6:])]
+    merged = merge_flat(iter(parts), 8, 3)
+    assert np.array_equal(vectors_of(merged), vectors)
+    assert [part.ntotal for part in parts] == [0, 0, 0]
+
+
+def test_an_error_while_writing_is_the_one_that_is_raised() -> None:
+    def full(data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_flat(flat_index(np.eye(3, dtype=np.float32)), full)
+
+
+def test_a_file_that_is_no_index_is_corrupt(tmp_path: Path) -> None:
+    for content in (b"", b"no index", b"IxFI\x03\0\0\0"):
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(CorruptError, match="a is no FAISS index"):
+            read_flat(tmp_path / "a", 1, 3)
 
 
 def test_a_file_of_other_numbers_or_kind_is_corrupt(tmp_path: Path) -> None:
     import faiss
 
     path = tmp_path / "a.faiss"
-    path.write_bytes(encode_flat(np.eye(3, dtype=np.float32)))
+    save(np.eye(3, dtype=np.float32), path)
     with pytest.raises(CorruptError, match="holds 3 vectors of 3 dimensions, the catalog says 4 of 3"):
-        decode_flat(path, 4, 3)
+        read_flat(path, 4, 3)
     with pytest.raises(CorruptError, match="the catalog says 3 of 2"):
-        decode_flat(path, 3, 2)
+        read_flat(path, 3, 2)
     for other in (faiss.IndexHNSWFlat(3, 8), faiss.IndexFlatL2(3)):
         faiss.write_index(other, str(path))
         with pytest.raises(CorruptError, match="not a flat index"):
-            decode_flat(path, 0, 3)
+            read_flat(path, 0, 3)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ragembed.errors import CorruptError
-from ragembed.index.files import check_file, write_durably
+from ragembed.index.files import check_file, durable_file, write_durably
 
 
 def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
@@ -14,6 +16,37 @@ def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
     assert digest == hashlib.sha256(b"content").hexdigest()
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     check_file(tmp_path / "a", 7, digest)
+
+
+def in_pieces(path: Path) -> None:
+    with durable_file(path) as file:
+        file.write(b"con")
+        file.write(b"tent")
+    assert (file.size, file.sha256) == (7, hashlib.sha256(b"content").hexdigest())
+
+
+@pytest.mark.parametrize("write", [in_pieces, lambda path: write_durably(path, b"content")])
+def test_the_content_is_durable_before_its_name_and_that_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], object]
+) -> None:
+    calls: list[object] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        status = os.fstat(handle)
+        (path,) = (p for p in (tmp_path, *tmp_path.iterdir()) if os.path.samestat(p.stat(), status))
+        calls.append((path.name, status.st_size if path.is_file() else "folder"))
+        fsync(handle)
+
+    def renamed(path: Path, target: Path) -> Path:
+        calls.append(f"{path.name} -> {target.name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    write(tmp_path / "a")
+    assert calls == [("a.tmp", 7), "a.tmp -> a", (tmp_path.name, "folder")]
+    assert (tmp_path / "a").read_bytes() == b"content"
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import numpy as np
 import pytest
 
 from ragembed.errors import CorruptError, LockedError, NotAnIndexError, StoreError
-from ragembed.index.catalog import CATALOG_NAME, FileRecord
+from ragembed.index import store as store_module
+from ragembed.index.catalog import CATALOG_NAME, FileRecord, SegmentRecord
 from ragembed.index.dense import vectors_of
 from ragembed.index.postings import postings_of_terms
 from ragembed.index.store import SEGMENTS, Entry, Store, Writer
@@ -73,7 +76,73 @@ def test_where_an_index_may_be_made(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "x"
 
 
+@pytest.mark.parametrize("left", [["segments"], ["segments", "embedders"]])
+def test_a_making_that_was_interrupted_can_be_repeated(tmp_path: Path, left: list[str]) -> None:
+    for name in left:
+        (tmp_path / "index" / name).mkdir(parents=True)
+    Store.create(tmp_path / "index", {"name": "again"}).close()
+    assert Store(tmp_path / "index").catalog.settings() == {"name": "again"}
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a" / "segments").mkdir(parents=True)
+    (tmp_path / "a" / "segments" / "photo").write_text("x")
+    (tmp_path / "b" / "embedders" / "deep").mkdir(parents=True)
+    (tmp_path / "c" / "photos").mkdir(parents=True)
+    for name in "abc":
+        with pytest.raises(NotAnIndexError, match="exists and is no index"):
+            Store.create(tmp_path / name, {})
+        assert not (tmp_path / name / CATALOG_NAME).exists()
+
+
+def test_the_folders_of_a_new_index_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[Path] = set()
+    monkeypatch.setattr(store_module, "sync_folder", synced.add)
+    Store.create(tmp_path / "deep" / "new", {}).close()
+    assert synced == {tmp_path / "deep" / "new", tmp_path / "deep", tmp_path}
+
+
 # writing
+
+
+def test_segments_are_durable_before_the_commit_that_names_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        calls.append("fsync folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "fsync file")
+        fsync(handle)
+
+    def renamed(path: Path, target: Path) -> Path:
+        calls.append("rename")
+        return replace(path, target)
+
+    def executed(statement: str) -> None:
+        if statement == "COMMIT":
+            calls.append(statement)
+
+    with store.writing() as writer:
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(Path, "replace", renamed)
+        store.catalog.db.set_trace_callback(executed)
+        file = ["fsync file", "rename", "fsync folder"]
+        put(writer, entry("a", "x"))
+        assert calls == [*file, *file, "COMMIT"]  # postings and vectors
+        put(writer, entry("b", "y"))
+        calls.clear()
+        writer.merge([None, 2])
+        assert calls == [*file, "COMMIT", *file, "COMMIT"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "", ".hidden", "a\\b", "a\n"])
+def test_a_segment_named_outside_of_its_folder_is_refused(store: Store, name: str) -> None:
+    store.catalog.put_segment(SegmentRecord(name, 0, "postings", 1, 1, 1, "0"))
+    with pytest.raises(CorruptError, match="which is no name of ours"):
+        store.catalog.segments()
+    with pytest.raises(CorruptError, match="which is no name of ours"), store.writing():
+        pass
 
 
 def test_a_commit_is_all_there(store: Store) -> None:
@@ -263,6 +332,14 @@ def test_a_damaged_segment_is_found_before_it_is_parsed(
     with pytest.raises(CorruptError, match=fault) as raised:
         store.load_postings(record) if kind == "postings" else store.load_flat(record, 2)
     assert record.name in raised.value.fault
+
+
+def test_postings_of_another_number_of_documents_are_corrupt(store: Store) -> None:
+    with store.writing() as writer:
+        put(writer, entry("a", "x", "y"))
+    record = replace(store.catalog.segments()[0], rows=3)
+    with pytest.raises(CorruptError, match="holds 2 documents, the catalog says 3"):
+        store.load_postings(record)
 
 
 def test_a_damaged_catalog_is_told(store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ragembed.errors import LimitError, ReadError
 from ragembed.read.base import ReadOptions
-from ragembed.read.container import MAX_MEMBERS, open_container, read_member
+from ragembed.read.container import MAX_MEMBERS, MAX_XML, open_container, read_member
 
 MakeZip = Callable[[dict[str, str | bytes]], bytes]
 
@@ -73,3 +73,10 @@ def test_encrypted_and_odd_containers(make_zip: MakeZip) -> None:
         archive.writestr("a", "words")
     with pytest.raises(ReadError, match="zip method 14"):
         open_container(buffer.getvalue(), "docx", ReadOptions())
+
+
+def test_a_tree_that_would_fill_the_memory_is_refused(make_zip: MakeZip) -> None:
+    data = make_zip({"word/document.xml": b"<w:p/>" * (MAX_XML // 6 + 1)})
+    with pytest.raises(LimitError, match=f"the limit is {MAX_XML:,}"):
+        open_container(data, "docx", ReadOptions())
+    open_container(data, "xlsx", ReadOptions()).close()  # is read row by row

@@ -9,7 +9,7 @@ from ragembed import Document, Pipeline
 from ragembed.embed.lexical import BM25
 from ragembed.errors import CorruptError, QueryError
 from ragembed.index.store import SEGMENTS, Store
-from ragembed.retrieve.search import LONGEST_QUERY, Searcher, check, run_of
+from ragembed.retrieve.search import LONGEST_QUERY, Searcher, check
 
 
 @pytest.fixture
@@ -94,7 +94,3 @@ def test_a_segment_that_is_truly_missing(index: Path, searcher: Searcher) -> Non
             searcher.search(["purr"], 5)
         with pytest.raises(CorruptError, match="is missing from the index"):
             searcher.search_documents(["purr"], 5)
-
-
-def test_a_run_has_its_queries_ids() -> None:
-    assert run_of(["q1", "q2"], [{"a": 1.0}, {}]) == {"q1": {"a": 1.0}, "q2": {}}

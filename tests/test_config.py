@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from ragembed.config import EmbedderRecord, PipelineConfig
+from ragembed.errors import CorruptError
+
+
+def test_a_configuration_comes_back_from_json() -> None:
+    record = EmbedderRecord("lsa", "dense", 2, "embedders/0-lsa", {"a": 1})
+    config = PipelineConfig("lsa", embedders=(record,))
+    assert PipelineConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    "folder", ["/etc", "..", "embedders/..", "embedders/../x", "embedders/a/b", "embedders/", "a", 7]
+)
+def test_learnt_state_outside_of_the_index_is_refused(folder: str) -> None:
+    values = PipelineConfig().to_json()
+    values["embedders"] = [{"spec": "lsa", "kind": "dense", "dimension": 2, "folder": folder, "identity": {}}]
+    with pytest.raises(CorruptError, match="which is no folder of ours"):
+        PipelineConfig.from_json(values)
