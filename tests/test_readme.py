@@ -29,7 +29,9 @@ def test_targets_of_the_makefile_exist() -> None:
 
 def test_links_lead_somewhere() -> None:
     for file in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        prose = re.sub(r"^(`{3,})[^`]*?\n.*?^\1$", "", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        prose = re.sub(
+            r"^(`{3,})[^`]*?\n.*?^\1$", "", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+        )
         for target in re.findall(r"\]\(([^)#:]+)\)", prose):
             assert (file.parent / target).exists(), f"{file.name} links to {target}"
 

@@ -35,6 +35,10 @@ LONGEST_WORD = 64
 _ASCII_WORDS = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*", re.ASCII)
 # a lower-case letter or digit before an upper-case one, or the last of several capitals before a lower-case letter
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# without these a text is Latin, Greek or Cyrillic with common punctuation: no marks, no unspaced scripts
+_DEMANDING = re.compile("[\u0300-\u036f\u0483-\u0489\u052f-\u1fff\u20d0-\u20ff\u2c00-\U0010ffff]")
+_SPACED_WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_SPACED_PARTS = re.compile(r"[^\W_]+")
 _MARK = r"[^\w\s\x00-\x7f]"  # every mark that is sorted, and punctuation, which is no matter here
 _MOST_MARKS = 30
 _JOINING = (
@@ -49,7 +53,7 @@ def _patterns() -> _Patterns:
     """Compiled at the first text that is not ASCII: their large classes take longer than a small search."""
     other = f"(?![{UNSPACED}])"
     return _Patterns(
-        words=re.compile(rf"[{UNSPACED}]+|[^\W_][\w{MARKS}]*(?:['’](?:[^\W_]|[{MARKS}])+)*|[{MARKS}]+"),
+        words=re.compile(rf"[{UNSPACED}]+|[^\W_][\w{MARKS}]*(?:['’](?:[^\W_]|[{MARKS}])+)*"),
         unspaced=re.compile(rf"[{UNSPACED}]+"),
         ideograph=re.compile(rf"[{IDEOGRAPHS}]"),
         parts=re.compile(rf"[{UNSPACED}]+|{other}[^\W_](?:{other}(?:[^\W_]|[{MARKS}]))*|[{MARKS}]"),
@@ -82,6 +86,8 @@ class Analyzer:
         """The words of `text` as they are written (unspaced scripts: as pairs), before case, stop words and stems."""
         if text.isascii():
             return _ASCII_WORDS.findall(text)
+        if _DEMANDING.search(text) is None:
+            return _SPACED_WORDS.findall(unicodedata.normalize("NFKC", text))
         patterns = _patterns()
         # sorting the marks on one letter takes quadratic time, and no writing has more than a few
         text = unicodedata.normalize("NFKC", patterns.marks.sub(r"\1", text))
@@ -146,6 +152,12 @@ def highlight_spans(analyzer: Analyzer, text: str, terms: Sequence[str]) -> list
     if text.isascii():
         words = re.finditer(r"[A-Za-z0-9]+", text)
         return [match.span() for match in words if not wanted.isdisjoint(analyzer.word_terms(match.group()))]
+    if _DEMANDING.search(text) is None:
+        return [
+            match.span()
+            for match in _SPACED_PARTS.finditer(text)
+            if not wanted.isdisjoint(analyzer.terms(match.group()))
+        ]
     plain, starts, ends = _normalized(text)
     spans: list[tuple[int, int]] = []
     for at, end in _found(analyzer, plain, wanted):

@@ -212,3 +212,10 @@ def test_something_of_every_text_with_words_is_highlighted(text: str) -> None:
     words = [word for word in PLAIN.words(text) if not {"'", "’"} & {*word} and any(map(str.isalnum, word))]
     terms = [term for word in words for term in PLAIN.word_terms(word)]
     assert bool(highlight_spans(PLAIN, text, terms)) == bool(terms)
+
+
+@given(st.text(st.sampled_from("ab Zé_'’-ßжЖαΣ²½–№“”\u00ad\n"), max_size=30))
+def test_the_short_way_for_common_scripts_gives_the_same_words(text: str) -> None:
+    with_another_script = f"{text} \u0e01"  # one Thai letter sends the whole text the long way
+    analyzer = Analyzer("english")
+    assert analyzer.words(with_another_script) == [*analyzer.words(text), "\u0e01"]
