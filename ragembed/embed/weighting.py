@@ -35,7 +35,7 @@ class Weighting(ABC):
     cosine: bool
     """Whether document and query weights are divided by their Euclidean length."""
     additive: bool = False
-    """Whether a term that a query has twice counts exactly as two terms would."""
+    """Whether a query's weights are idf alone, and a term that it has twice counts exactly as two terms would."""
 
     @abstractmethod
     def document(self, counts: NDArray[np.unsignedinteger], factor: Floats) -> Floats:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LOADING = 0.5
 """Seconds that loading numba and its cached code takes, about."""
+_NONE_DEAD = np.zeros(0, np.bool_)
 _BLOCK = 64
 """Documents whose largest score is found at once, and passed over at once when it is too small."""
 
@@ -49,12 +50,12 @@ def search_many(
         postings.list_starts,
         postings.documents.view(np.uint32),  # unsigned: spares the compiled code a check for negative ones
         weights,
-        segment.dead if segment.dead is not None else np.zeros(0, np.bool_),
+        segment.dead if segment.dead is not None else _NONE_DEAD,
         postings.size,
         k,
     )
     rows = segment.rows[documents]
-    return [(rows[i, :n], scores[i, :n]) for i, n in enumerate(found.tolist())]
+    return [(of[:n], score[:n]) for of, score, n in zip(rows, scores, found.tolist(), strict=True)]
 
 
 @functools.cache
@@ -128,7 +129,8 @@ def _compiled() -> Callable[..., Any]:
                             heap_documents[0] = document
                             sift(heap_scores, heap_documents, 0, k)
                         threshold = heap_scores[0]
-                scores[start:end] = 0
+                if query < queries - 1:
+                    scores[start:end] = 0
             if count < k:
                 for at in range(count // 2, -1, -1):
                     sift(heap_scores, heap_documents, at, count)

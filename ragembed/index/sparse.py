@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.embed.weighting import Floats, Statistics, Weighting
+from ragembed.index import kernels
 from ragembed.index.postings import Postings
 
 Rows = NDArray[np.int64]
@@ -115,19 +116,18 @@ class SparseIndex:
         if len(self._terms) > _MOST_TERMS:
             self._terms = self._new_terms()
         number = self._terms.__getitem__
-        if self.weighting.additive:  # a repeated term may simply be added twice
+        if self.weighting.additive:  # a repeated term may simply be added twice, and its idf is its weight
             terms = array("q", map(number, itertools.chain.from_iterable(queries)))
-            counts = array("d", [1.0]) * len(terms)
             bounds = array("q", itertools.accumulate(map(len, queries), initial=0))
-        else:
-            terms, counts, bounds = array("q"), array("d"), array("q", [0])
-            for query in queries:
-                repetitions = Counter(query)
-                terms.extend(map(number, repetitions))
-                counts.extend(repetitions.values())
-                bounds.append(len(terms))
-        numbers = np.frombuffer(terms, np.int64)
-        at = np.frombuffer(bounds, np.int64)
+            numbers, at = np.frombuffer(terms, np.int64), np.frombuffer(bounds, np.int64)
+            return Weighed(at, numbers, self._terms.idf(numbers).astype(np.float32))
+        terms, counts, bounds = array("q"), array("d"), array("q", [0])
+        for query in queries:
+            repetitions = Counter(query)
+            terms.extend(map(number, repetitions))
+            counts.extend(repetitions.values())
+            bounds.append(len(terms))
+        numbers, at = np.frombuffer(terms, np.int64), np.frombuffer(bounds, np.int64)
         values = self.weighting.query(np.frombuffer(counts), self._terms.idf(numbers), at)
         return Weighed(at, numbers, values.astype(np.float32))
 
@@ -137,8 +137,6 @@ class SparseIndex:
 
     def search_many(self, queries: Sequence[Sequence[str]], k: int) -> list[tuple[Rows, Floats]]:
         """`search` for each of `queries`."""
-        from ragembed.index import kernels
-
         self.searches += len(queries)
         weighed = self.weigh(queries)
         compiled = self.compiled
