@@ -151,14 +151,13 @@ class Pipeline:
             chunker, embedders = self._settle(
                 writer, lambda chunker: texts_of(found.sources, options, chunker)
             )
-            cut_before = sum(embedder.truncation.texts for embedder in embedders)
             syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.report.failed.extend(found.failures)
             syncer.report.skipped.update(found.skipped)
             syncer.files(found.sources, options)
             gone = _gone(known, found, roots)
             syncer.forget(gone, delete=prune)
-            return self._finish(syncer, writer, started, cut_before)
+            return self._finish(syncer, writer, started)
 
     def add(self, documents: Iterable[Document], progress: Progress | None = None) -> SyncReport:
         """Add documents; one whose id is in the index already is replaced where it differs.
@@ -174,10 +173,9 @@ class Pipeline:
             chunker, embedders = self._settle(
                 writer, lambda chunker: (embedding_text(c) for d in documents for c in chunker.chunk(d))
             )
-            cut_before = sum(embedder.truncation.texts for embedder in embedders)
             syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.documents(documents)
-            return self._finish(syncer, writer, started, cut_before)
+            return self._finish(syncer, writer, started)
 
     # searching
 
@@ -315,9 +313,8 @@ class Pipeline:
         writer.settle({"config": config.to_json()})
         self.config = config
 
-    def _finish(self, syncer: Syncer, writer: Writer, started: float, cut_before: int) -> SyncReport:
+    def _finish(self, syncer: Syncer, writer: Writer, started: float) -> SyncReport:
         writer.merge([record.dimension for record in self.config.embedders])
-        syncer.report.truncated = sum(embedder.truncation.texts for embedder in self._load()) - cut_before
         syncer.report.notes.extend(self._notes)
         self._notes = []
         syncer.report.seconds = time.perf_counter() - started

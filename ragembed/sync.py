@@ -88,6 +88,7 @@ class Syncer:
         self._owners: dict[str, str] = {}
         """Which file has which id."""
         self._limit = min(_BATCH_CHUNKS[embedder.kind] for embedder in embedders)
+        self._truncated_before = self._truncated()
 
     def files(self, sources: Sequence[Source], options: ReadOptions) -> None:
         """Index the files of `sources` that are new or changed, or were read with other options."""
@@ -159,6 +160,8 @@ class Syncer:
         with source.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         record = FileRecord(path, source.id, source.size, source.mtime_ns, digest, reading)
+        # a file that is not done is read again by the next run, which also tells again what is wrong with it
+        unfinished = FileRecord(path, source.id, -1, -1, "", reading)
         if known and same and known.hash == digest:
             self._batch.files.append(record)
             self._keep(path)
@@ -198,16 +201,14 @@ class Syncer:
                 old = ""  # equal or not, it is stored again, under this file
             self._put(document, old, path)
             if self._full:  # a file of many rows: what is done stays, and the next run reads the file again
-                self._batch.files.append(FileRecord(path, source.id, -1, -1, "", reading))
+                self._batch.files.append(unfinished)
                 self._commit()
         dropped = [name for name in self.catalog.documents_of_file(path) if name not in kept]
         self._batch.delete.extend(dropped)
         self.report.deleted += len(dropped)
         after = source.path.stat()
         unchanged = (after.st_size, after.st_mtime_ns) == (source.size, source.mtime_ns)  # while it was read
-        # a file that is not done is read again by the next run, which also tells again what is wrong with it
-        again = FileRecord(path, source.id, -1, -1, "", reading)
-        self._batch.files.append(record if whole and unchanged else again)
+        self._batch.files.append(record if whole and unchanged else unfinished)
         return True
 
     def _free_id(self, source: Source, path: str) -> str:
@@ -273,6 +274,10 @@ class Syncer:
         vectors: list[Vectors] = [embed(embedder, texts) for embedder in self.embedders]
         self.writer.commit(batch.entries, vectors, batch.files, batch.delete)
         self.report.chunks += len(texts)
+        self.report.truncated = self._truncated() - self._truncated_before
+
+    def _truncated(self) -> int:
+        return sum(embedder.truncation.texts for embedder in self.embedders)
 
 
 @dataclass(slots=True)
