@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Literal
 
+import numpy as np
 import pytest
 
 from ragembed import Document, Pipeline
+from ragembed.embed import EMBEDDERS, Dense, Embedder, Truncation
 from ragembed.errors import CorruptError, IdentityError, NotAnIndexError, QueryError, SpecError
 from ragembed.index.catalog import CATALOG_NAME, Catalog
 
@@ -335,3 +339,36 @@ def test_the_catalog_is_closed_with_the_pipeline(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "i").iterdir() if path.name.startswith(CATALOG_NAME)) == [
         CATALOG_NAME
     ]
+
+
+@dataclass
+class Short(Embedder):
+    """Sees the first five characters of a text, and counts what it cuts off."""
+
+    name: ClassVar[str] = "short"
+    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+
+    cut: Truncation = field(default_factory=Truncation, init=False)
+
+    @property
+    def dimension(self) -> int:
+        return 5
+
+    @property
+    def truncation(self) -> Truncation:
+        return self.cut
+
+    def embed(self, texts: Sequence[str]) -> Dense:
+        for text in texts:
+            self.cut.texts += len(text) > 5
+            self.cut.tokens += max(len(text) - 5, 0)
+        return np.array([[ord(c) for c in text[:5].ljust(5)] for text in texts], np.float32).reshape(-1, 5)
+
+
+def test_each_run_tells_only_what_it_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EMBEDDERS.entries, "short", f"{__name__}:Short")
+    with Pipeline.create(tmp_path / "i", "short", "whole") as pipeline:
+        assert pipeline.add([Document("a", "too long"), Document("b", "short")]).truncated == 1
+        pipeline.search("a query that is cut as well")
+        assert pipeline.add([Document("c", "brief")]).truncated == 0
+        assert pipeline.add([Document("d", "again too long"), Document("e", "and this")]).truncated == 2
