@@ -10,7 +10,7 @@ from ragembed.errors import RagembedError, ReadError
 
 if TYPE_CHECKING:
     from ragembed.pipeline import Pipeline
-    from ragembed.sync import SyncReport
+    from ragembed.sync_report import SyncReport
 
 
 def index(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ragembed.errors import RagembedError
     from ragembed.pipeline import Pipeline
     from ragembed.spec import Spec
-    from ragembed.sync import SyncReport
+    from ragembed.sync_report import SyncReport
     from ragembed.types import Chunk, Document, Hit, Qrels, Run
 
 _HOMES = {
@@ -24,7 +24,7 @@ _HOMES = {
     "RagembedError": "errors",
     "Run": "types",
     "Spec": "spec",
-    "SyncReport": "sync",
+    "SyncReport": "sync_report",
 }
 
 __version__ = "0.1.0"

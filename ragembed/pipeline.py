@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ragembed.embed.base import Embedder
     from ragembed.read import Found
     from ragembed.read.base import ReadOptions
-    from ragembed.sync import Progress, Syncer, SyncReport
+    from ragembed.sync import Progress, Syncer
+    from ragembed.sync_report import SyncReport
 
 _SAMPLE = 1_000
 """Chunks that an embedder looks at to settle what its spec leaves open."""

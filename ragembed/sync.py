@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from ragembed.index.catalog import FileRecord, encode_metadata
 from ragembed.index.postings import PostingsBuilder
 from ragembed.index.store import Entry, Vectors, Writer
 from ragembed.read.base import Failure, ReadOptions, Report, Source
+from ragembed.sync_report import SyncReport
 from ragembed.types import Chunk, Document
 
 if TYPE_CHECKING:
@@ -35,33 +35,6 @@ _BATCH_CHUNKS = {"sparse": 50_000, "dense": 1_000}
 """Chunks per commit; vectors of a transformer cost so much more that less of them may be lost."""
 _CHOOSING = ("include", "exclude", "max_bytes", "max_expanded")
 """Options that choose files and change nothing in what is read of them."""
-
-
-@dataclass(slots=True)
-class SyncReport:
-    """What a run did. Documents are counted, except where it says chunks or files."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    missing: int = 0
-    """Files that were indexed and are gone from the sources; `prune` deletes their documents."""
-    failed: list[Failure] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    """Files passed over, by reason."""
-    files: int = 0
-    chunks: int = 0
-    """Chunks embedded."""
-    truncated: int = 0
-    """Chunks of which an embedder cut off the end, added up over the embedders."""
-    notes: list[str] = field(default_factory=list)
-    """What else the user should know."""
-    seconds: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "skipped": dict(self.skipped), "seconds": round(self.seconds, 3)}
 
 
 class Syncer:

@@ -1,0 +1,36 @@
+"""What a run of indexing did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ragembed.read.base import Failure
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What a run did. Documents are counted, except where it says chunks or files."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    missing: int = 0
+    """Files that were indexed and are gone from the sources; `prune` deletes their documents."""
+    failed: list[Failure] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Files passed over, by reason."""
+    files: int = 0
+    chunks: int = 0
+    """Chunks embedded."""
+    truncated: int = 0
+    """Chunks of which an embedder cut off the end, added up over the embedders."""
+    notes: list[str] = field(default_factory=list)
+    """What else the user should know."""
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "skipped": dict(self.skipped), "seconds": round(self.seconds, 3)}
