@@ -1,7 +1,7 @@
 """ragembed info: what an index holds and how it was made."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,5 +25,19 @@ def info(
     for record in found["embedders"]:
         shape = "postings" if record["dimension"] is None else f"{record['dimension']} dimensions"
         print(f"{'settled':<12}{record['spec']} ({shape})")
+        print(f"{'identity':<12}{_identity(record['identity'])}")
     print(f"{'segments':<12}{len(found['segments'])}, {found['dead_rows']} rows deleted")
     print(f"{'size':<12}{found['bytes'] / 1e6:.1f} MB")
+
+
+def _identity(identity: dict[str, Any]) -> str:
+    """What the index recorded of an embedder, hashes cut short."""
+    from ragembed.embed.identity import has_probes
+
+    shown = []
+    for key, value in identity.items():
+        if key not in ("spec", "kind", "probes", "made_with") and value not in (None, {}, []):
+            text = value[:12] if isinstance(value, str) and len(value) == 64 else value
+            shown.append(f"{key} {text}")
+    shown.append("probes recorded" if has_probes(identity) else "no probes recorded")
+    return ", ".join(shown)

@@ -45,9 +45,28 @@ AllowUnknown = Annotated[
 ]
 
 
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPR",
+        help="Only chunks whose metadata meet this: \"lang = 'en' and year >= 2020\", path:guide/*",
+    ),
+]
+
+
+def size_in_bytes(text: str, option: str) -> int:
+    """A size such as ``500MB`` or ``2GiB`` in bytes."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text, re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise typer.BadParameter(f"{option} is {text!r}; give a size such as 500MB or 2GB")
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** " kmgt".index(found[2].lower() or " "))
+
+
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, ensure_ascii=plain) + "\n")
 
 
 def note(text: str) -> None:

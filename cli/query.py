@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragembed.cli.options import Index, Json, note, print_json, printable
+from ragembed.cli.options import Index, Json, Where, note, print_json, printable
 from ragembed.errors import QueryError
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def query(
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to search; '-' reads it from stdin.")
     ] = None,
-    k: Annotated[int, typer.Option("-k", "--top-k", help="How many hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many hits.")] = 10,
+    where: Where = None,
     queries: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Queries as JSON Lines ({_id, text}) or as lines 'id<TAB>text'."),
@@ -45,11 +46,11 @@ def query(
         raise typer.BadParameter("TEXT is missing; '-' reads it from stdin")
     with Pipeline.open(index) as pipeline:
         if queries is not None:
-            _batch(pipeline, queries, k, run, json)
+            _batch(pipeline, queries, k, where, run, json)
         elif text is None:
-            _converse(pipeline, k, json)
+            _converse(pipeline, k, where, json)
         else:
-            _answer(pipeline, _stdin() if text == "-" else text, k, json)
+            _answer(pipeline, _stdin() if text == "-" else text, k, where, json)
 
 
 def _stdin() -> str:
@@ -58,15 +59,15 @@ def _stdin() -> str:
     return decode(sys.stdin.buffer.read()).text.strip()
 
 
-def _answer(pipeline: "Pipeline", text: str, k: int, json: bool) -> None:
-    hits = pipeline.search(text, k)
+def _answer(pipeline: "Pipeline", text: str, k: int, where: str | None, json: bool) -> None:
+    hits = pipeline.search(text, k, where)
     if json:
         print_json({"query": text, "hits": [_plain(hit) for hit in hits]})
     else:
         _print(pipeline, text, hits)
 
 
-def _converse(pipeline: "Pipeline", k: int, json: bool) -> None:
+def _converse(pipeline: "Pipeline", k: int, where: str | None, json: bool) -> None:
     note("type a query; an empty line or Ctrl-D ends")
     while True:
         try:
@@ -76,19 +77,19 @@ def _converse(pipeline: "Pipeline", k: int, json: bool) -> None:
         if not text:
             return
         try:
-            _answer(pipeline, text, k, json)
+            _answer(pipeline, text, k, where, json)
         except QueryError as error:
             note(f"error: {error}")
 
 
-def _batch(pipeline: "Pipeline", path: Path, k: int, run: Path | None, json: bool) -> None:
+def _batch(pipeline: "Pipeline", path: Path, k: int, where: str | None, run: Path | None, json: bool) -> None:
     from ragembed.datasets import read_queries
 
     texts = read_queries(path)
     if run is not None:
         from ragembed.eval.runs import write_run
 
-        answers = dict(zip(texts, pipeline.search_documents(list(texts.values()), k), strict=True))
+        answers = dict(zip(texts, pipeline.search_documents(list(texts.values()), k, where), strict=True))
         write_run(run, answers)
         hits = sum(len(answer) for answer in answers.values())
         if json:
@@ -97,7 +98,7 @@ def _batch(pipeline: "Pipeline", path: Path, k: int, run: Path | None, json: boo
             print(f"{len(texts)} queries, {hits} hits: {run}")
         return
     for (identifier, text), found in zip(
-        texts.items(), pipeline.search_many(list(texts.values()), k), strict=True
+        texts.items(), pipeline.search_many(list(texts.values()), k, where), strict=True
     ):
         if json:
             print_json({"query_id": identifier, "query": text, "hits": [_plain(hit) for hit in found]})

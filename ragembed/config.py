@@ -11,6 +11,7 @@ from ragembed.errors import CorruptError, SpecError, VersionError
 from ragembed.spec import Spec, parse_all
 
 INDEX_TYPES = ("flat",)
+_MOST_DIMENSIONS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class PipelineConfig:
     chunker: str = "recursive"
     index_type: str = "flat"
     settled_chunker: str | None = None
+    chunker_probe: str | None = None
+    """How the settled chunker cuts a fixed text (`ragembed.chunk.probe`); None in indexes of format 1."""
     embedders: tuple[EmbedderRecord, ...] = ()
 
     def __post_init__(self) -> None:
@@ -59,10 +62,43 @@ class PipelineConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> PipelineConfig:
         """Back from `to_json`."""
+        if not _fits(values):
+            raise CorruptError(
+                "the index's configuration is damaged",
+                "restore it from a copy, or index again into a new folder",
+            )
         try:
             records = tuple(EmbedderRecord(**record) for record in values["embedders"])
             return cls(**{**values, "embedders": records})
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise VersionError(
                 f"the index's configuration does not fit ({error})", "upgrade ragembed"
             ) from error
+
+
+def _fits(values: object) -> bool:
+    """Whether every value that a configuration must have is there, and of its type."""
+    return (
+        isinstance(values, dict)
+        and all(isinstance(values.get(name), str) for name in ("embedder", "chunker", "index_type"))
+        and all(isinstance(values.get(name), str | None) for name in ("settled_chunker", "chunker_probe"))
+        and isinstance(values.get("embedders"), list | tuple)
+        and all(map(_record_fits, values["embedders"]))
+    )
+
+
+def _record_fits(record: object) -> bool:
+    if not isinstance(record, dict):
+        return False
+    dimension = record.get("dimension")
+    return (
+        isinstance(record.get("spec"), str)
+        and isinstance(record.get("identity"), dict)
+        and isinstance(record.get("folder"), str | None)
+        and (
+            (record.get("kind") == "sparse" and dimension is None)
+            or (
+                record.get("kind") == "dense" and type(dimension) is int and 0 < dimension <= _MOST_DIMENSIONS
+            )
+        )
+    )

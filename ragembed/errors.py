@@ -30,7 +30,8 @@ class RagembedError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.fault}; {self.remedy}" if self.remedy else self.fault
+        text = f"{self.fault}; {self.remedy}" if self.remedy else self.fault
+        return " ".join(text.splitlines())  # also where a name or a text from outside is quoted
 
 
 class SpecError(RagembedError, ValueError):

@@ -3,55 +3,83 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ragembed.config import EmbedderRecord, PipelineConfig
+from ragembed.config import PipelineConfig
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
-from ragembed.errors import IdentityError, NotAnIndexError, RagembedError, ReadError, SpecError
-from ragembed.index.files import folder_size, sync_tree
-from ragembed.index.store import EMBEDDERS as EMBEDDERS_FOLDER
-from ragembed.index.store import Store, Writer
-from ragembed.retrieve.search import Searcher
+from ragembed.errors import IdentityError, QueryError, RagembedError, ReadError, SpecError
+from ragembed.index.content import is_storable
+from ragembed.index.files import folder_size
+from ragembed.index.merge import largest_merged
+from ragembed.index.schema import FORMAT_VERSION
+from ragembed.index.store import ChangedError, Store
+from ragembed.index.writer import Plan, Writer
+from ragembed.makers import Makers, stored_config
+from ragembed.read.names import printable
+from ragembed.retrieve.search import OutdatedError, Searcher
+from ragembed.settle import SAMPLE
 from ragembed.spec import parse_all
-from ragembed.types import Document, Hit
+from ragembed.types import Chunk, Document, Hit
 
 if TYPE_CHECKING:
     from ragembed.analysis import Analyzer
     from ragembed.chunk.base import Chunker
     from ragembed.embed.base import Embedder
+    from ragembed.filters import Condition, Where
+    from ragembed.index.verify import Problem
     from ragembed.read import Found
     from ragembed.read.base import ReadOptions
     from ragembed.sync import Progress, Syncer
     from ragembed.sync_report import SyncReport
 
-_SAMPLE = 1_000
-"""Chunks that an embedder looks at to settle what its spec leaves open."""
-_FEW = 256
-"""Chunks below which what an embedder learns is worth a warning: the dimension of `lsa`."""
+T = TypeVar("T")
+
+_LEAST_MEMORY = 1_000_000
+_TRIES = 10
+"""Times that a search begins anew because the index was changed under it."""
+_MANY = 8
+"""Segments at the end of the list that are joined while a run still goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuumed:
+    """What `Pipeline.vacuum` did: deleted rows dropped, and the size in bytes before and after."""
+
+    rows: int
+    before: int
+    after: int
+    notes: Sequence[str] = ()
 
 
 class Pipeline:
-    """An index with everything that fills and searches it. Safe to share between threads: calls take turns."""
+    """An index with everything that fills and searches it.
+
+    Threads may share it. Searches run side by side, also while another thread or process writes, and each sees one
+    committed state; writes take turns within a process, and a second process that writes gets `LockedError`.
+    """
 
     def __init__(self, store: Store, config: PipelineConfig) -> None:
         """Use `create` or `open`."""
         self.store = store
-        self.config = config
-        self._lock = threading.RLock()
-        self._embedders: list[Embedder] | None = None
-        self._loaded_by: list[tuple[str, str | None]] = []
-        self._checked = False
+        self._makers = Makers(store, config)
+        self._lock = threading.Lock()
+        """Held while a searcher is chosen, and while models load for it."""
+        self._turn = threading.RLock()
+        """Held by the thread that writes."""
         self._searcher: Searcher | None = None
-        self._notes: list[str] = []
+
+    @property
+    def config(self) -> PipelineConfig:
+        """How the index was made, as far as this object has looked."""
+        return self._makers.config
 
     @classmethod
     def create(
@@ -78,7 +106,7 @@ class Pipeline:
         """Open an index. Specs, where given, must be the ones that it was made by."""
         store = Store(Path(path))
         try:
-            config = _stored_config(store)
+            config = stored_config(store)
             settled = "+".join(record.spec for record in config.embedders)
             if embedder is not None:
                 _same("embedder", _canonical(embedder), (config.embedder, settled), path)
@@ -96,14 +124,15 @@ class Pipeline:
 
     def discard_if_empty(self) -> None:
         """Close the index, and remove it where it holds no document."""
-        with self._lock, self.store.writing():
-            empty = not self.store.catalog.counts()["documents"]
+        with self._turn, self.store.writing() as writer:
+            empty = not writer.catalog.counts()["documents"]
             self.close()
             if empty:
                 shutil.rmtree(self.store.folder)
 
     def close(self) -> None:
-        """Release the catalog."""
+        """Release the catalog and all files."""
+        self._searcher = None
         self.store.close()
 
     def __enter__(self) -> Pipeline:
@@ -119,93 +148,199 @@ class Pipeline:
         *paths: str | Path,
         options: ReadOptions | None = None,
         prune: bool = False,
+        dry_run: bool = False,
+        checksum: bool = False,
+        memory: int | None = None,
         progress: Progress | None = None,
     ) -> SyncReport:
         """Bring the index in step with files and folders: only what is new or changed is embedded.
 
-        `prune` deletes what was read from files under `paths` that are there no more. A file that cannot be read is
-        reported and passed over.
+        `prune` deletes what was read from files under `paths` that are there no more. With `dry_run` nothing is
+        written, and the report says what would happen. With `checksum` a file whose size and time of change are as they
+        were is compared by its content all the same. `memory`, in bytes, bounds batches, merges and the size of a
+        file. A file that cannot be read is reported and passed over.
         """
         from ragembed.read import Found, walk
         from ragembed.read.base import ReadOptions, Report
-        from ragembed.sync import Syncer, texts_of
+        from ragembed.sync import texts_of
 
         options = options or ReadOptions()
+        budget = _budget(memory)
+        if memory is not None:  # reading a file takes up to ten times its size
+            options = replace(options, max_bytes=max(1, min(options.max_bytes, memory // 10)))
         started = time.perf_counter()
-        with self._lock, self.store.writing() as writer:
+        with self._turn, self.store.rehearsing() if dry_run else self.store.writing() as writer:
             roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - Path.absolute keeps ".."
             known = writer.catalog.files()
             # what was indexed and is gone altogether counts as empty when pruning; anything else is a mistake
             there = [
                 Path(path)
                 for path, root in zip(paths, roots, strict=True)
-                if root.exists() or not (prune and any(_within(file, [root]) for file in known))
+                if root.exists()
+                or not (prune and any(_below(file, [printable(str(root))]) for file in known))
             ]
             found = walk(there, options) if there or not paths else Found([], [], Report())
-            if not (found.sources or found.failures or any(_within(path, roots) for path in known)):
+            tops = [printable(str(root)) for root in roots]
+            if not (found.sources or found.failures or any(_below(path, tops) for path in known)):
                 skipped = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
                 raise ReadError(
                     f"nothing to read in {', '.join(map(str, paths))}"
                     + (f" (left out: {skipped})" if skipped else ""),
                     "name files or a folder with documents; see docs/reading.md for the formats",
                 )
-            chunker, embedders = self._settle(
-                writer, lambda chunker: texts_of(found.sources, options, chunker)
+            syncer = self._syncer(
+                writer, lambda chunker: texts_of(found.sources, options, chunker), budget, progress
             )
-            syncer = Syncer(writer, chunker, embedders, progress, self._check)
             syncer.report.failed.extend(found.failures)
             syncer.report.skipped.update(found.skipped)
-            syncer.files(found.sources, options)
-            gone = _gone(known, found, roots)
+            syncer.files(found.sources, options, known, checksum=checksum)
+            left = [path for path in writer.catalog.unrecorded_files() if path not in known]
+            gone = [path for path in _gone([*known, *left], found, tops) if path not in syncer.moved]
             syncer.forget(gone, delete=prune)
-            return self._finish(syncer, writer, started)
+            return self._finish(syncer, started)
 
-    def add(self, documents: Iterable[Document], progress: Progress | None = None) -> SyncReport:
-        """Add documents; one whose id is in the index already is replaced where it differs.
+    def add(
+        self,
+        documents: Iterable[Document],
+        progress: Progress | None = None,
+        *,
+        memory: int | None = None,
+    ) -> SyncReport:
+        """Add documents. One that is in the index already stays; the same id with other content is an error.
 
-        A collection that can be iterated again is streamed; an iterator is read into memory first.
+        Documents are streamed, in batches that are each permanent once they are committed; only an embedder that
+        learns, in an empty index, needs to see them twice, and an iterator then is read into memory first.
         """
-        from ragembed.sync import Syncer, embedding_text
+        return self._put(documents, progress, memory, overwrite=False)
 
-        if isinstance(documents, Iterator):
-            documents = list(documents)
-        started = time.perf_counter()
-        with self._lock, self.store.writing() as writer:
-            chunker, embedders = self._settle(
-                writer, lambda chunker: (embedding_text(c) for d in documents for c in chunker.chunk(d))
+    def upsert(
+        self,
+        documents: Iterable[Document],
+        progress: Progress | None = None,
+        *,
+        memory: int | None = None,
+    ) -> SyncReport:
+        """As `add`, but a document whose id is there with other content is replaced; unchanged chunks of it keep
+        their vectors.
+        """
+        return self._put(documents, progress, memory, overwrite=True)
+
+    def delete(self, ids: Iterable[str] | None = None, where: Where | None = None) -> int:
+        """Delete documents by id, or those whose own metadata meet `where`; returns how many there were.
+
+        One that was read from a file stays deleted until that file changes.
+        """
+        if (ids is None) == (where is None):
+            raise QueryError("delete takes ids or where", "give exactly one of them")
+        if isinstance(ids, str):
+            ids = [ids]
+        condition = _condition(where)
+        with self._turn, self.store.writing() as writer:
+            if condition is None:
+                wanted = [one for one in dict.fromkeys(ids or ()) if is_storable(one)]
+                known = list(writer.catalog.document_hashes(wanted))
+            else:
+                known = writer.catalog.documents_where(condition)
+            if known:
+                writer.commit(Plan([], known, []), [])
+            return len(known)
+
+    def vacuum(self) -> Vacuumed:
+        """Give the space of deleted chunks back, so that no file of the index holds anything of them any more."""
+        from ragembed.sync import MEMORY
+
+        before = folder_size(self.store.folder)
+        notes: list[str] = []
+        with self._turn, self.store.writing() as writer:
+            rows = len(writer.catalog.dead_rows())
+            writer.compact(
+                [record.dimension for record in self._makers.refresh().embedders], largest_merged(MEMORY)
             )
-            syncer = Syncer(writer, chunker, embedders, progress, self._check)
-            syncer.documents(documents)
-            return self._finish(syncer, writer, started)
+            self._makers.forget_words(writer, notes)
+            writer.sweep()
+            writer.shrink()
+        return Vacuumed(rows, before, folder_size(self.store.folder), notes)
 
-    # searching
+    def repair(self) -> list[Problem]:
+        """Mend what `verify` finds, by embedding stored texts again; returns what was wrong."""
+        from ragembed.index.repair import repair
 
-    def search(self, query: str, k: int = 10) -> list[Hit]:
-        """The k best chunks for `query`, best first."""
-        return self.search_many([query], k)[0]
+        with self._turn:
+            return repair(self)
 
-    def search_many(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
+    # reading
+
+    def search(self, query: str, k: int = 10, where: Where | None = None) -> list[Hit]:
+        """The k best chunks for `query`, best first; with `where` of those whose metadata meet it."""
+        return self.search_many([query], k, where)[0]
+
+    def search_many(self, queries: Sequence[str], k: int = 10, where: Where | None = None) -> list[list[Hit]]:
         """The k best chunks for each of `queries`."""
-        with self._lock:
-            return self._search().search(queries, k)
+        condition = _condition(where)
+        return self._searched(lambda searcher: searcher.search(queries, k, condition))
 
-    def search_documents(self, queries: Sequence[str], k: int = 10) -> list[dict[str, float]]:
+    def search_documents(
+        self, queries: Sequence[str], k: int = 10, where: Where | None = None
+    ) -> list[dict[str, float]]:
         """``{document_id: score}`` of the k best documents for each query, a document scoring its best chunk."""
-        with self._lock:
-            return self._search().search_documents(queries, k)
+        condition = _condition(where)
+        return self._searched(lambda searcher: searcher.search_documents(queries, k, condition))
+
+    def get(self, ids: Iterable[str]) -> dict[str, list[Chunk]]:
+        """The chunks of documents, by document id, and single ones, by chunk id; unknown ids are left out."""
+        wanted = [ids] if isinstance(ids, str) else [one for one in ids if is_storable(one)]
+        with self.store.snapshot() as catalog:
+            return catalog.chunks_of(wanted)
+
+    def chunks(self, where: Where | None = None) -> Iterator[Chunk]:
+        """All chunks, or those whose metadata meet `where`, as they are at the first; they are not held in memory."""
+        condition = _condition(where)
+        with self.store.snapshot() as catalog:
+            if condition is not None:
+                rows = catalog.rows_where(condition)
+                for part in (rows[i : i + 1000] for i in range(0, len(rows), 1000)):
+                    found = catalog.chunks(part)
+                    yield from (found[row] for row in part)
+                return
+            page = catalog.chunk_page(0)
+            while page:
+                yield from page.values()
+                page = catalog.chunk_page(max(page))
+
+    def document_ids(self, where: Where | None = None) -> Iterator[str]:
+        """The ids of all documents, or of those whose own metadata meet `where`."""
+        condition = _condition(where)
+        with self.store.snapshot() as catalog:
+            if condition is not None:
+                yield from catalog.documents_where(condition)
+                return
+            page = catalog.document_page(0)
+            while page:
+                yield from (identifier for _, identifier in page)
+                page = catalog.document_page(page[-1][0])
+
+    def counts(self) -> dict[str, int]:
+        """How many files, documents and chunks the index holds."""
+        with self.store.snapshot() as catalog:
+            return catalog.counts()
 
     def info(self) -> dict[str, Any]:
         """What the index holds and how it was made."""
-        with self._lock, self.store.snapshot() as catalog:
+        self._makers.refresh()
+        with self.store.snapshot() as catalog:
             segments = catalog.segments()
             return {
                 "index": str(self.store.folder),
                 **catalog.counts(),
-                "embedder": self.config.embedder,
-                "chunker": self.config.settled_chunker or self.config.chunker,
-                "index_type": self.config.index_type,
-                "embedders": [asdict(record) for record in self.config.embedders],
-                "segments": [asdict(record) for record in segments],
+                "format_version": FORMAT_VERSION,
+                "embedder": self._makers.config.embedder,
+                "chunker": self._makers.config.settled_chunker or self._makers.config.chunker,
+                "index_type": self._makers.config.index_type,
+                "embedders": [asdict(record) for record in self._makers.config.embedders],
+                "segments": [
+                    {key: value for key, value in asdict(record).items() if key != "runs"}
+                    for record in segments
+                ],
                 "dead_rows": len(catalog.dead_rows()),
                 "bytes": folder_size(self.store.folder),
             }
@@ -213,8 +348,7 @@ class Pipeline:
     @property
     def embedders(self) -> list[Embedder]:
         """The embedders, in the order of their specs, with what they have learnt."""
-        with self._lock:
-            return self._load()
+        return self._makers.load()
 
     @property
     def analyzer(self) -> Analyzer:
@@ -225,136 +359,129 @@ class Pipeline:
 
     # inside
 
+    def _searched(self, search: Callable[[Searcher], T]) -> T:
+        tries = 0
+        while True:
+            try:
+                return search(self._search())
+            except (OutdatedError, ChangedError) as error:
+                tries += 1
+                if tries == _TRIES:
+                    raise
+                if isinstance(error, OutdatedError):
+                    self._makers.refresh()
+
     def _search(self) -> Searcher:
-        if not self.config.embedders:  # another process may have settled them by now
-            self.config = _stored_config(self.store)
-        embedders = self._load()
-        if self._searcher is None or self._searcher.embedders is not embedders:
-            self._check()
-            self._searcher = Searcher(self.store, embedders)
-        return self._searcher
+        with self._lock:
+            if not self._makers.config.embedders:  # another process may have settled them by now
+                self._makers.refresh()
+            records, embedders = self._makers.loaded()
+            searcher = self._searcher
+            if searcher is None or searcher.made_by != records or searcher.embedders is not embedders:
+                self._makers.check(thorough=False)
+                searcher = self._searcher = Searcher(self.store, embedders, records)
+            return searcher
 
-    def _load(self) -> list[Embedder]:
-        records = self.config.embedders
-        made_by = [(record.spec, record.folder) for record in records]
-        if self._embedders is None or self._loaded_by != made_by:
-            specs = [record.spec for record in records] or [str(part) for part in self.config.parts]
-            embedders = [EMBEDDERS.create(spec) for spec in specs]
-            for record, embedder in zip(records, embedders, strict=False):
-                if record.folder:
-                    embedder.load_state(self.store.folder / record.folder)
-            self._embedders, self._loaded_by, self._checked = embedders, made_by, False
-        return self._embedders
+    def _put(
+        self,
+        documents: Iterable[Document],
+        progress: Progress | None,
+        memory: int | None,
+        *,
+        overwrite: bool,
+    ) -> SyncReport:
+        from ragembed.index.content import embedding_text
 
-    def _check(self) -> None:
-        """Raise `IdentityError` where an embedder is not what it was when it made the index."""
-        if self._checked or not self.config.embedders:
-            return
-        for record, embedder in zip(self.config.embedders, self._load(), strict=True):
-            now = json.loads(json.dumps(embedder.identity()))
-            changed = [key for key in {**record.identity, **now} if record.identity.get(key) != now.get(key)]
-            if changed:
-                was, others = ({key: values.get(key) for key in changed} for values in (record.identity, now))
-                raise IdentityError(
-                    f"{self.store.folder} was made by {record.spec} with {was}, which now has {others}",
-                    "bring back what it was made with, or index again into a new folder",
-                )
-        self._checked = True
-
-    def _settle(
-        self, writer: Writer, texts: Callable[[Chunker], Iterable[str]]
-    ) -> tuple[Chunker, list[Embedder]]:
-        """Chunker and embedders ready for use; before the first document, settle what their specs leave open."""
-        from ragembed.chunk import CHUNKERS
-
-        self.config = _stored_config(self.store)
-        embedders = self._load()
-        if self.config.embedders:
-            return CHUNKERS.create(self.config.settled_chunker or self.config.chunker), embedders
-        chunker = fitting_chunker(self.config.chunker, embedders)
-        sample = list(itertools.islice(texts(chunker), _SAMPLE))
-        if not sample:
-            return chunker, embedders  # nothing to settle by; the next call may bring something
-        try:
-            records = [
-                self._settled(number, embedder, sample, lambda: texts(chunker))
-                for number, embedder in enumerate(embedders)
-            ]
-        except BaseException:
-            self._embedders = None  # half of them may have adapted to what will not be in the index
-            raise
-        self._save(writer, replace(self.config, settled_chunker=str(chunker.spec), embedders=tuple(records)))
-        self._loaded_by, self._checked = [(record.spec, record.folder) for record in records], True
-        return chunker, embedders
-
-    def _settled(
-        self, number: int, embedder: Embedder, sample: Sequence[str], texts: Callable[[], Iterable[str]]
-    ) -> EmbedderRecord:
-        """Have an embedder adapt to the corpus and learn from it, and tell what it is then."""
-        embedder.adapt(sample)
-        if getattr(embedder, "download", False):
-            vars(embedder)["download"] = (
-                False  # what was allowed now is not allowed to whoever opens the index
+        started = time.perf_counter()
+        with self._turn, self.store.writing() as writer:
+            again: Iterable[Document] = documents
+            if isinstance(documents, Iterator) and not self._makers.refresh().embedders:
+                if any(embedder.learns for embedder in self._makers.load()):
+                    documents = again = list(documents)
+                else:
+                    again = list(itertools.islice(documents, SAMPLE))
+                    documents = itertools.chain(again, documents)
+            syncer = self._syncer(
+                writer,
+                lambda chunker: (embedding_text(c.text, c.metadata) for d in again for c in chunker.chunk(d)),
+                _budget(memory),
+                progress,
             )
-        folder = None
-        if embedder.learns:
-            if len(sample) < _FEW:
-                self._notes.append(
-                    f"{embedder.name} has learnt from {len(sample)} chunks only, and keeps what it learnt:"
-                    " index most of the documents in the first run"
-                )
-            embedder.fit(texts())
-            folder = f"{EMBEDDERS_FOLDER}/{number}-{embedder.name}"
-            embedder.save(self.store.folder / folder)
-            sync_tree(self.store.folder / folder)
-        dimension = None if embedder.kind == "sparse" else embedder.dimension
-        return EmbedderRecord(str(embedder.spec), embedder.kind, dimension, folder, embedder.identity())
+            syncer.documents(documents, overwrite=overwrite)
+            return self._finish(syncer, started)
 
-    def _save(self, writer: Writer, config: PipelineConfig) -> None:
-        writer.settle({"config": config.to_json()})
-        self.config = config
+    def _syncer(
+        self,
+        writer: Writer,
+        texts: Callable[[Chunker], Iterable[str]],
+        memory: int,
+        progress: Progress | None,
+    ) -> Syncer:
+        from ragembed.sync import Syncer
 
-    def _finish(self, syncer: Syncer, writer: Writer, started: float) -> SyncReport:
-        writer.merge([record.dimension for record in self.config.embedders])
-        syncer.report.notes.extend(self._notes)
-        self._notes = []
+        chunker, embedders = self._makers.settle(writer, texts)
+
+        checked = False
+
+        def check(texts: Sequence[str]) -> None:
+            nonlocal checked
+            if not self._makers.config.embedders:  # there was nothing to settle them by until now
+                self._makers.settle_by(writer, chunker, lambda: texts)
+            elif not checked:
+                self._makers.check()
+                self._makers.check_chunker(chunker)
+            checked = True
+
+        return Syncer(
+            writer,
+            chunker,
+            embedders,
+            progress,
+            check=check,
+            committed=lambda: self._merge(writer, memory, _MANY),
+            memory=memory,
+        )
+
+    def _merge(self, writer: Writer, memory: int, fewest: int) -> None:
+        if not writer.rehearsal:
+            writer.merge(
+                [record.dimension for record in self._makers.config.embedders], largest_merged(memory), fewest
+            )
+
+    def _finish(self, syncer: Syncer, started: float) -> SyncReport:
+        self._merge(syncer.writer, syncer.memory, 2)
+        syncer.report.notes.extend(self._makers.notes)
+        self._makers.notes = []
         syncer.report.seconds = time.perf_counter() - started
         return syncer.report
 
 
-def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
-    """The chunker of `spec`, its open choices settled by what the embedders can take.
-
-    ``tokenizer=auto`` becomes the tokenizer of the first embedder that has one, else ``words``; a size over what
-    that embedder can take whole is lowered to it, so that nothing is cut off unseen.
-    """
-    from ragembed.chunk import CHUNKERS
-
-    chunker = CHUNKERS.create(spec)
-    changes: dict[str, Any] = {}
-    names = {field.name for field in fields(chunker)}  # type: ignore[arg-type]
-    owner = next((embedder for embedder in embedders if embedder.tokenizer_name), None)
-    if "tokenizer" in names and getattr(chunker, "tokenizer") == "auto":  # noqa: B009
-        changes["tokenizer"] = owner.tokenizer_name if owner else "words"
-        limit = owner.max_tokens if owner else None
-        if limit is not None and "tokens" in names and getattr(chunker, "tokens") > limit:  # noqa: B009
-            changes["tokens"] = limit
-            changes["overlap"] = min(getattr(chunker, "overlap", 0), limit // 2)
-    return replace(chunker, **changes) if changes else chunker  # type: ignore[type-var]
+def _gone(known: Iterable[str], found: Found, tops: Sequence[str]) -> list[str]:
+    """Files indexed before, at or below `tops`, that are there no more."""
+    present = {printable(source.file) for source in found.sources}
+    unseen = [printable(failure.file) for failure in found.failures]  # too large, or not to be listed
+    return [path for path in known if path not in present and _below(path, tops) and not _below(path, unseen)]
 
 
-def _gone(known: Iterable[str], found: Found, roots: Sequence[Path]) -> list[str]:
-    """Files indexed before, at or below `roots`, that are there no more."""
-    from ragembed.sync import path_key
+def _budget(memory: int | None) -> int:
+    from ragembed.sync import MEMORY
 
-    present = {path_key(source.path) for source in found.sources}
-    base = os.path.commonpath([root.parent for root in roots])  # what ids, also of failures, are relative to
-    unseen = [Path(base, failure.where) for failure in found.failures]  # too large, or not to be listed
-    return [p for p in known if p not in present and _within(p, roots) and not _within(p, unseen)]
+    if memory is None:
+        return MEMORY
+    if memory < _LEAST_MEMORY:
+        raise QueryError(f"memory is {memory} bytes", f"give at least {_LEAST_MEMORY:,}")
+    return memory
 
 
-def _within(path: str, roots: Sequence[Path]) -> bool:
-    return any(Path(path).is_relative_to(root) for root in roots)
+def _condition(where: Where | None) -> Condition | None:
+    from ragembed.filters import as_condition
+
+    return as_condition(where)
+
+
+def _below(path: str, tops: Sequence[str]) -> bool:
+    """Whether `path` is one of `tops` or lies below it."""
+    return any(path == top or path.startswith(f"{top.rstrip(os.sep)}{os.sep}") for top in tops)
 
 
 def _canonical(embedder: str) -> str:
@@ -372,13 +499,3 @@ def _same(what: str, asked: str, made_by: Sequence[str | None], path: str | Path
             f"{path} was made with {what} {made_by[0]}, not {asked}",
             f"leave the {what} out, or index into a new folder with {asked}",
         )
-
-
-def _stored_config(store: Store) -> PipelineConfig:
-    with store.snapshot() as catalog:
-        settings = catalog.settings()
-    if "config" not in settings:
-        raise NotAnIndexError(
-            f"{store.folder} says nothing of how it was made", "index again into a new folder"
-        )
-    return PipelineConfig.from_json(settings["config"])

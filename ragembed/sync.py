@@ -1,27 +1,28 @@
 """Bringing an index in step with files or documents: what is new or changed is chunked, embedded and committed.
 
 Work goes in batches, each one transaction, so that an interrupted run keeps what it committed and the next run goes
-on from there.
+on from there. A chunk whose text was in the document before keeps its vectors.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
 
 from ragembed.chunk.base import Chunker
-from ragembed.embed.base import Embedder
-from ragembed.errors import RagembedError, ReadError, StoreError
-from ragembed.index.catalog import FileRecord, encode_metadata
+from ragembed.embed.base import Embedder, checked_vectors
+from ragembed.errors import EmbeddingError, RagembedError, ReadError, StoreError
+from ragembed.index.content import chunk_digest, document_digest, embedding_text, is_storable
 from ragembed.index.postings import PostingsBuilder
-from ragembed.index.store import Entry, Vectors, Writer
-from ragembed.read.base import Failure, ReadOptions, Report, Source
+from ragembed.index.records import FileRecord
+from ragembed.index.writer import Entry, Plan, Vectors, Writer
+from ragembed.read.base import Failure, ReadOptions, Report, Source, options_key
+from ragembed.read.names import is_there, printable
 from ragembed.sync_report import SyncReport
-from ragembed.types import Chunk, Document
+from ragembed.types import Document
 
 if TYPE_CHECKING:
     from ragembed.embed.lexical import Lexical
@@ -29,12 +30,17 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and what is being worked on."""
 
-_BATCH_CHARACTERS = 32_000_000
-"""Text per commit: bounds memory, and what an interruption can cost."""
+MEMORY = 1_000_000_000
+"""Bytes that indexing plans with unless it is told otherwise."""
+_CHARACTERS = 1 / 32
+"""Of the memory: text per commit. Text, tokens and sorting them take up to 24 bytes a character."""
 _BATCH_CHUNKS = {"sparse": 50_000, "dense": 1_000}
 """Chunks per commit; vectors of a transformer cost so much more that less of them may be lost."""
-_CHOOSING = ("include", "exclude", "max_bytes", "max_expanded")
-"""Options that choose files and change nothing in what is read of them."""
+_TICK_NS = 20_000_000
+"""The clock of file systems moves in steps of up to 10 ms; a file that was written less than this ago may change again
+without its time doing so."""
+_HOPELESS = 5
+"""Documents that must fail one after another before it is the embedder that is broken."""
 
 
 class Syncer:
@@ -45,48 +51,95 @@ class Syncer:
         writer: Writer,
         chunker: Chunker,
         embedders: Sequence[Embedder],
-        progress: Progress | None,
-        check: Callable[[], None],
+        progress: Progress | None = None,
+        *,
+        check: Callable[[Sequence[str]], None] = lambda texts: None,
+        committed: Callable[[], None] = lambda: None,
+        memory: int = MEMORY,
     ) -> None:
-        """`check` is called before texts are embedded, to make sure that the embedders are the index's own."""
+        """`check` is called with texts that will be embedded, to make sure that the embedders are the index's own;
+        `committed` after every commit. `memory` bounds the batches.
+        """
         self.writer = writer
         self.catalog = writer.catalog
         self.chunker = chunker
         self.embedders = list(embedders)
         self.progress = progress or (lambda done, total, what: None)
         self.check = check
+        self.committed = committed
+        self.memory = memory
         self.report = SyncReport()
+        self.moved: set[str] = set()
+        """Paths of files that were found under another one."""
         self._batch = _Batch()
         self._seen: set[str] = set()
+        """Ids of documents that this run has put into the index."""
         self._owners: dict[str, str] = {}
         """Which file has which id."""
-        self._limit = min(_BATCH_CHUNKS[embedder.kind] for embedder in embedders)
+        self._same: dict[tuple[str, str], list[FileRecord]] = {}
+        """Files that were known before this run, by content and reading options."""
+        self._reading = ""
+        self._present: set[str] = set()
+        """Files of this run: one that goes while it runs is none that was moved."""
+        self._lossy: set[str] = set()
+        """Files with documents that could not be embedded."""
+        self._chunk_limit = min(_BATCH_CHUNKS[embedder.kind] for embedder in embedders)
+        self._character_limit = max(1, int(memory * _CHARACTERS))
         self._truncated_before = self._truncated()
 
-    def files(self, sources: Sequence[Source], options: ReadOptions) -> None:
-        """Index the files of `sources` that are new or changed, or were read with other options."""
-        known = self.catalog.files()
+    def files(
+        self,
+        sources: Sequence[Source],
+        options: ReadOptions,
+        known: Mapping[str, FileRecord],
+        *,
+        checksum: bool = False,
+    ) -> None:
+        """Index the files of `sources` that are new or changed, or were read with other options.
+
+        `known` are the files of the index. With `checksum` equal sizes and times are no proof.
+        """
+        counts = self.catalog.documents_by_file()
         self._owners = {record.id: path for path, record in known.items()}
+        self._present = {printable(source.file) for source in sources}
+        self._reading = options_key(options)
+        self._same.clear()
+        for one in known.values():
+            self._same.setdefault((one.hash, one.options), []).append(one)
         waiting: list[Source] = []
         for number, source in enumerate(sources):
-            self.progress(number, len(sources), source.id)
-            if not self._try(source, known.get(path_key(source.path)), options, patient=True):
-                waiting.append(source)
+            path = printable(source.file)
+            record = known.get(path)
             self.report.files += 1
+            if (
+                record
+                and not checksum
+                and record.options == self._reading
+                and (record.size, record.mtime_ns) == (source.size, source.mtime_ns)
+            ):
+                self.report.unchanged += counts.get(path, 0)
+                continue
+            self.progress(number, len(sources), source.id)
+            if not self._try(source, record, options, patient=True):
+                waiting.append(source)
             self._commit_if_full()
         self._commit()
         for source in waiting:  # another file had their ids, and may have given them up by now
-            self._try(source, known.get(path_key(source.path)), options, patient=False)
+            self._try(source, known.get(printable(source.file)), options, patient=False)
             self._commit_if_full()
         self._commit()
         self.progress(len(sources), len(sources), "")
 
-    def documents(self, documents: Iterable[Document]) -> None:
-        """Index documents that come from no file; one whose id is there already is replaced if it differs."""
+    def documents(self, documents: Iterable[Document], *, overwrite: bool) -> None:
+        """Index documents that come from no file; one whose id is there with other content needs `overwrite`."""
         total = len(documents) if isinstance(documents, Sized) else 0
-        for number, part in enumerate(_grouped(documents, 500)):
-            self.progress(500 * number, total, "")
-            known = self.catalog.document_hashes([document.id for document in part if _storable(document.id)])
+        done = 0
+        for part in _grouped(documents, 500, self._character_limit):
+            self.progress(done, total, "")
+            done += len(part)
+            known = self.catalog.document_hashes(
+                [document.id for document in part if is_storable(document.id)]
+            )
             for document in part:
                 if document.id in self._seen:
                     raise ReadError(f"two documents have the id {document.id!r}", "give each its own id")
@@ -96,8 +149,8 @@ class Syncer:
                         f"the id {document.id!r} belongs to a document read from {owner}",
                         "give this one another id, or change that file and index it again",
                     )
-                self._put(document, old, None)
-            self._commit_if_full()
+                self._put(document, old, None, overwrite=overwrite)
+                self._commit_if_full()
         self._commit()
 
     def forget(self, gone: Sequence[str], *, delete: bool) -> None:
@@ -107,37 +160,37 @@ class Syncer:
             return
         ids = [identifier for path in gone for identifier in self.catalog.documents_of_file(path)]
         if gone:
-            self.writer.commit([], [], delete=ids, forget=gone)
+            self.writer.commit(Plan([], ids, []), [], forget=gone)
+            self.committed()
         self.report.deleted += len(ids)
 
     def _try(self, source: Source, known: FileRecord | None, options: ReadOptions, *, patient: bool) -> bool:
         try:
             return self._file(source, known, options, patient)
         except OSError as error:
-            self.report.failed.append(Failure(source.id, f"cannot be read ({error.strerror})"))
+            self.report.failed.append(Failure(source.id, f"cannot be read ({error.strerror or error})"))
             return True
 
     def _file(self, source: Source, known: FileRecord | None, options: ReadOptions, patient: bool) -> bool:
         """Index one file; False where it gives an id that another file has, and `patient` says to wait."""
         from ragembed.read import read
 
-        path = path_key(source.path)
-        reading = options_key(options)
-        same = known is not None and known.options == reading
-        if known and same and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
-            self._keep(path)
-            return True
+        path = printable(source.file)
+        reading = self._reading
         # documents keep their ids whatever folder they are reached from
         source = replace(source, id=known.id if known else self._free_id(source, path))
         self._owners[source.id] = path
+        age = time.time_ns() - source.mtime_ns
+        if 0 <= age < _TICK_NS:  # a change of the same size would get the same time, and never be found
+            time.sleep((_TICK_NS - age) / 1e9)
         with source.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         record = FileRecord(path, source.id, source.size, source.mtime_ns, digest, reading)
         # a file that is not done is read again by the next run, which also tells again what is wrong with it
         unfinished = FileRecord(path, source.id, -1, -1, "", reading)
-        if known and same and known.hash == digest:
+        if known and known.options == reading and known.hash == digest:
             self._batch.files.append(record)
-            self._keep(path)
+            self.report.unchanged += len(self.catalog.documents_of_file(path))
             return True
         report = Report()
         documents: list[Document] = []
@@ -148,14 +201,16 @@ class Syncer:
             else:
                 failed.append(item)
         if (failed and not documents) or any(failure.where == source.id for failure in failed):
-            self._seen.update(self.catalog.documents_of_file(path))  # what was read of it before stays
-            self.report.failed.extend(failed)
+            self.report.failed.extend(failed)  # what was read of it before stays
             return True
         stored = self.catalog.document_hashes([document.id for document in documents])
         if patient and any(self._taken(document.id, path, stored) for document in documents):
             return False
         self.report.failed.extend(failed)
         self.report.skipped.update(report.skipped)
+        origin = self._origin(record) if known is None or not known.hash else None
+        had = set(self.catalog.documents_of_file(origin.path)) if origin else set()
+        left = set(had)
         kept: set[str] = set()
         whole = not failed
         for document in documents:
@@ -168,31 +223,44 @@ class Syncer:
                 self.report.failed.append(Failure(source.id, reason))
                 whole = False
                 continue
+            was = _counterpart(document.id, source.id, origin)
+            if origin and was not in had:
+                continue  # deleted from the index, and a move of its file brings nothing back
             kept.add(document.id)
             old, owner = stored.get(document.id, (None, None))
             if old is not None and owner != path:
                 old = ""  # equal or not, it is stored again, under this file
-            self._put(document, old, path)
+            self._put(document, old, path, was=was if was in left else None)
+            left.discard(was)
             if self._full:  # a file of many rows: what is done stays, and the next run reads the file again
                 self._batch.files.append(unfinished)
                 self._commit()
         dropped = [name for name in self.catalog.documents_of_file(path) if name not in kept]
-        self._batch.delete.extend(dropped)
+        self._batch.delete.extend([*dropped, *sorted(left - kept)])
         self.report.deleted += len(dropped)
+        if origin:
+            self.moved.add(origin.path)
+            self._batch.forget.append(origin.path)
         after = source.path.stat()
         unchanged = (after.st_size, after.st_mtime_ns) == (source.size, source.mtime_ns)  # while it was read
-        self._batch.files.append(record if whole and unchanged else unfinished)
+        done = whole and unchanged and path not in self._lossy
+        self._batch.files.append(record if done else unfinished)
         return True
+
+    def _origin(self, record: FileRecord) -> FileRecord | None:
+        """The file that a new one was before it was moved: of the same content, and gone from where it was."""
+        for known in self._same.get((record.hash, record.options), ()):
+            if not (known.path in self.moved or known.path in self._present or is_there(known.path)):
+                return known
+        return None
 
     def _free_id(self, source: Source, path: str) -> str:
         """The id of a new file: its own, longer by parent folders while another file that is still there has it."""
-        from ragembed.read.walk import printable
-
         parts = [printable(part) for part in source.path.parts[1:]]
         identifier = source.id
         for length in range(identifier.count("/") + 2, len(parts) + 1):
             owner = self._owners.get(identifier, path)
-            if owner == path or not Path(owner).exists():
+            if owner == path or not is_there(owner):
                 break
             identifier = "/".join(parts[-length:])
         return identifier
@@ -204,15 +272,21 @@ class Syncer:
         if identifier not in stored:
             return False
         owner = stored[identifier][1]
-        return owner is None or (owner != path and Path(owner).exists())
+        return owner is None or (owner != path and is_there(owner))
 
-    def _keep(self, path: str) -> None:
-        ids = self.catalog.documents_of_file(path)
-        self._seen.update(ids)
-        self.report.unchanged += len(ids)
+    def _put(
+        self,
+        document: Document,
+        old: str | None,
+        file: str | None,
+        *,
+        was: str | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        """Add `document` to the batch unless `old`, the digest of what is stored under its id, is its own.
 
-    def _put(self, document: Document, old: str | None, file: str | None) -> None:
-        """Add `document` to the batch unless `old`, the digest of what is stored under its id, is its own."""
+        `was` is the id that it had when its file lay elsewhere.
+        """
         self._seen.add(document.id)
         try:
             digest = document_digest(document)
@@ -223,15 +297,24 @@ class Syncer:
         if old == digest:
             self.report.unchanged += 1
             return
-        self._batch.add(Entry(document, list(self.chunker.chunk(document)), digest, file))
-        if old is None:
-            self.report.added += 1
-        else:
-            self.report.updated += 1
+        if old is not None and not overwrite:
+            raise StoreError(
+                f"the index has a document {document.id!r} already, with other content",
+                "use upsert to replace it, or give the new one another id",
+            )
+        chunks = list(self.chunker.chunk(document))
+        hashes = [chunk_digest(chunk) for chunk in chunks]
+        self._batch.add(Entry(document, chunks, hashes, digest, file))
+        if was is not None and was != document.id:
+            self._batch.delete.append(was)
+            self._batch.was[document.id] = was
+        change = "moved" if was is not None else "added" if old is None else "updated"
+        self._batch.changes[document.id] = change
+        setattr(self.report, change, getattr(self.report, change) + 1)
 
     @property
     def _full(self) -> bool:
-        return self._batch.chunks >= self._limit or self._batch.characters >= _BATCH_CHARACTERS
+        return self._batch.chunks >= self._chunk_limit or self._batch.characters >= self._character_limit
 
     def _commit_if_full(self) -> None:
         if self._full:
@@ -239,15 +322,59 @@ class Syncer:
 
     def _commit(self) -> None:
         batch, self._batch = self._batch, _Batch()
-        if not (batch.entries or batch.files or batch.delete):
+        if not (batch.entries or batch.files or batch.delete or batch.forget):
             return
-        texts = [embedding_text(chunk) for entry in batch.entries for chunk in entry.chunks]
-        if texts:
-            self.check()
-        vectors: list[Vectors] = [embed(embedder, texts) for embedder in self.embedders]
-        self.writer.commit(batch.entries, vectors, batch.files, batch.delete)
-        self.report.chunks += len(texts)
+        plan = self.writer.plan(batch.entries, batch.delete)
+        vectors: list[Vectors] = []
+        if plan.fresh and not self.writer.rehearsal:
+            self.check([embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh])
+            plan, vectors = self._embed(plan, batch)
+        self.writer.commit(plan, vectors, batch.files, batch.forget)
+        self.report.chunks += len(plan.fresh)
         self.report.truncated = self._truncated() - self._truncated_before
+        self.committed()
+
+    def _embed(self, plan: Plan, batch: _Batch) -> tuple[Plan, list[Vectors]]:
+        """The vectors of the plan's fresh chunks, and the plan less the documents that cannot be embedded."""
+        try:
+            return plan, self._vectors(plan)
+        except EmbeddingError as error:
+            failed = self._unembeddable(plan, error)
+        # what is to be replaced by a document that fails stays, and gives its vectors to no other
+        stays = failed.keys() | {batch.was[identifier] for identifier in failed if identifier in batch.was}
+        rest = self.writer.plan(
+            [entry for entry in plan.entries if entry.document.id not in failed],
+            [identifier for identifier in plan.delete if identifier not in stays],
+        )
+        vectors = self._vectors(rest)  # if that fails too, it is not the documents
+        for identifier, reason in failed.items():
+            change = batch.changes[identifier]
+            setattr(self.report, change, getattr(self.report, change) - 1)
+            self.report.failed.append(Failure(identifier, reason))
+        self._lossy |= {entry.file for entry in plan.entries if entry.file and entry.document.id in failed}
+        batch.files = [
+            replace(record, size=-1, mtime_ns=-1, hash="") if record.path in self._lossy else record
+            for record in batch.files
+        ]
+        return rest, vectors
+
+    def _unembeddable(self, plan: Plan, error: EmbeddingError) -> dict[str, str]:
+        """Which documents make the embedders fail, and how; raises `error` where all do."""
+        failed: dict[str, str] = {}
+        for number, entry in enumerate(plan.entries):
+            try:
+                self._vectors(Plan([entry], [], [plan.rows[number]]))
+            except EmbeddingError as fault:
+                failed[entry.document.id] = str(fault)
+                if len(failed) == number + 1 == _HOPELESS:
+                    raise error from None
+        if not failed:  # only in company, so that nothing can be said of any of them
+            raise error
+        return failed
+
+    def _vectors(self, plan: Plan) -> list[Vectors]:
+        texts = [embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh]
+        return [embed(embedder, texts) for embedder in self.embedders] if texts else []
 
     def _truncated(self) -> int:
         return sum(embedder.truncation.texts for embedder in self.embedders)
@@ -258,8 +385,13 @@ class _Batch:
     """What the next commit will hold."""
 
     entries: list[Entry] = field(default_factory=list)
+    changes: dict[str, str] = field(default_factory=dict)
+    """For each entry's document, what the report counts it as."""
+    was: dict[str, str] = field(default_factory=dict)
+    """Ids that documents had before their file was moved."""
     files: list[FileRecord] = field(default_factory=list)
     delete: list[str] = field(default_factory=list)
+    forget: list[str] = field(default_factory=list)
     chunks: int = 0
     characters: int = 0
 
@@ -270,47 +402,19 @@ class _Batch:
 
 
 def embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    """What a segment of `embedder` holds of `texts`: postings, or vectors (n, dimension)."""
+    """What a segment of `embedder` holds of `texts`: postings, or finite vectors (n, dimension)."""
     if embedder.kind == "sparse":
         builder = PostingsBuilder(cast("Lexical", embedder).analyzer)
         builder.add(texts)
         return builder.build()
-    return cast("Vectors", embedder.embed_documents(texts))
+    return checked_vectors(embedder, texts)
 
 
-def embedding_text(chunk: Chunk) -> str:
-    """What is embedded of a chunk: its text, under its context where it has one."""
-    context = chunk.metadata.get("context")
-    return f"{context}\n{chunk.text}" if context else chunk.text
-
-
-def document_digest(document: Document) -> str:
-    """sha256 over a document's text and metadata; raises `StoreError` for what cannot be stored."""
-    if not _storable(document.id + document.text):
-        raise StoreError("its id or its text holds half a surrogate pair", "take the broken character out")
-    encoded = encode_metadata(document.metadata, document.id)
-    metadata = json.dumps(json.loads(encoded), sort_keys=True)
-    return hashlib.sha256(f"{metadata}\0{document.text}".encode()).hexdigest()
-
-
-def path_key(path: Path) -> str:
-    """What the catalog calls a file: its path, as valid Unicode."""
-    from ragembed.read.walk import printable
-
-    return printable(str(path))
-
-
-def options_key(options: ReadOptions) -> str:
-    """Those of `options` that decide what a file that can be read gives."""
-    return json.dumps({name: value for name, value in asdict(options).items() if name not in _CHOOSING})
-
-
-def _storable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _counterpart(identifier: str, prefix: str, origin: FileRecord | None) -> str:
+    """The id that a document of the file `prefix` had when the file was `origin`."""
+    if origin is None or not identifier.startswith(prefix):
+        return identifier
+    return origin.id + identifier[len(prefix) :]
 
 
 def texts_of(sources: Iterable[Source], options: ReadOptions, chunker: Chunker) -> Iterator[str]:
@@ -320,15 +424,18 @@ def texts_of(sources: Iterable[Source], options: ReadOptions, chunker: Chunker) 
     for source in sources:
         for item in read(source, options):
             if isinstance(item, Document):
-                yield from map(embedding_text, chunker.chunk(item))
+                yield from (embedding_text(chunk.text, chunk.metadata) for chunk in chunker.chunk(item))
 
 
-def _grouped(items: Iterable[Document], size: int) -> Iterator[list[Document]]:
+def _grouped(items: Iterable[Document], most: int, characters: int) -> Iterator[list[Document]]:
+    """Lists of up to `most` documents, closed as soon as they have as many `characters`."""
     group: list[Document] = []
+    size = 0
     for item in items:
         group.append(item)
-        if len(group) == size:
+        size += len(item.text)
+        if len(group) == most or size >= characters:
             yield group
-            group = []
+            group, size = [], 0
     if group:
         yield group

@@ -16,6 +16,8 @@ class SyncReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    moved: int = 0
+    """Documents whose file lies under another name now; nothing of them was embedded again."""
     deleted: int = 0
     missing: int = 0
     """Files that were indexed and are gone from the sources; `prune` deletes their documents."""
@@ -33,4 +35,9 @@ class SyncReport:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {**asdict(self), "skipped": dict(self.skipped), "seconds": round(self.seconds, 3)}
+        return {
+            **asdict(self),
+            "failed": [{"where": failure.where, "reason": failure.reason} for failure in self.failed],
+            "skipped": dict(self.skipped),
+            "seconds": round(self.seconds, 3),
+        }

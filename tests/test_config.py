@@ -13,10 +13,23 @@ def test_a_configuration_comes_back_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["/etc", "..", "embedders/..", "embedders/../x", "embedders/a/b", "embedders/", "a", 7]
+    "folder", ["/etc", "..", "embedders/..", "embedders/../x", "embedders/a/b", "embedders/", "a"]
 )
 def test_learnt_state_outside_of_the_index_is_refused(folder: str) -> None:
     values = PipelineConfig().to_json()
     values["embedders"] = [{"spec": "lsa", "kind": "dense", "dimension": 2, "folder": folder, "identity": {}}]
     with pytest.raises(CorruptError, match="which is no folder of ours"):
         PipelineConfig.from_json(values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"embedder": 5}, {"chunker": None}, {"embedders": {}}, {"embedders": [7]}, {"settled_chunker": []},
+     {"embedders": [{"spec": "lsa", "kind": "dense", "dimension": True, "folder": None, "identity": {}}]},
+     {"embedders": [{"spec": "lsa", "kind": "dense", "dimension": 1 << 40, "folder": None, "identity": {}}]},
+     {"embedders": [{"spec": "lsa", "kind": "dense", "dimension": 2, "folder": 7, "identity": {}}]},
+     {"embedders": [{"spec": "lsa", "kind": "dense", "dimension": 2, "folder": None, "identity": []}]}],
+)  # fmt: skip
+def test_values_of_other_types_are_damage(change: dict[str, object]) -> None:
+    with pytest.raises(CorruptError, match="the index's configuration is damaged"):
+        PipelineConfig.from_json({**PipelineConfig().to_json(), **change})

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from ragembed import Document, Pipeline, SyncReport, sync
-from ragembed.errors import ReadError
+from ragembed.errors import ReadError, StoreError
+from ragembed.index.verify import verify
 from ragembed.read.base import ReadOptions
 
 SPECS = {"embedder": "bm25(language=english)", "chunker": "recursive(tokens=20, overlap=0)"}
@@ -241,7 +242,7 @@ def test_a_change_of_metadata_is_a_change(pipeline: Pipeline, tmp_path: Path) ->
     path = rows(tmp_path / "r.jsonl", {"_id": "1", "text": "apples", "colour": "red"})
     pipeline.index(path)
     rows(path, {"_id": "1", "text": "apples", "colour": "green"})
-    assert counts(pipeline.index(path)) == {"updated": 1, "chunks": 1}
+    assert counts(pipeline.index(path)) == {"updated": 1}  # and nothing is embedded
     assert pipeline.search("apples")[0].chunk.metadata["colour"] == "green"
 
 
@@ -269,7 +270,8 @@ def test_ids_taken_by_another_file(pipeline: Pipeline, tmp_path: Path) -> None:
     report = pipeline.index(b)  # also where the other file is not looked at
     assert counts(report) == {"unchanged": 1, "failed": 1}
     rows(a, {"_id": "9", "text": "apples"})
-    assert counts(pipeline.index(a, b)) == {"added": 2, "unchanged": 1, "deleted": 1, "chunks": 2}
+    # the text of document 9 was that of 1, and keeps its vector
+    assert counts(pipeline.index(a, b)) == {"added": 2, "unchanged": 1, "deleted": 1, "chunks": 1}
     assert (ids(pipeline, "apples"), ids(pipeline, "bananas")) == (["9"], ["1"])
 
 
@@ -339,13 +341,20 @@ def test_documents_are_added_replaced_and_left(pipeline: Pipeline) -> None:
     one, two = Document("1", "apples", {"a": 1, "b": 2}), Document("2", "bananas")
     assert counts(pipeline.add([one, two])) == {"added": 2, "chunks": 2}
     assert counts(pipeline.add([Document("1", "apples", {"b": 2, "a": 1}), two])) == {"unchanged": 2}
-    assert counts(pipeline.add([Document("1", "cherries"), two])) == {
+    assert counts(pipeline.upsert([Document("1", "cherries"), two])) == {
         "updated": 1,
         "unchanged": 1,
         "chunks": 1,
     }
     assert (ids(pipeline, "apples"), ids(pipeline, "cherries")) == ([], ["1"])
     assert counts(pipeline.add([])) == {}
+
+
+def test_add_overwrites_nothing(pipeline: Pipeline) -> None:
+    pipeline.add([Document("1", "apples")])
+    with pytest.raises(StoreError, match="has a document '1' already, with other content; use upsert"):
+        pipeline.add([Document("0", "bananas"), Document("1", "cherries")])
+    assert [hit.chunk.text for hit in pipeline.search("apples")] == ["apples"]
 
 
 def test_documents_twice_in_one_call(pipeline: Pipeline) -> None:
@@ -543,3 +552,69 @@ def test_a_folder_that_is_gone_can_be_pruned(pipeline: Pipeline, tmp_path: Path)
     assert ids(pipeline, "apples") == []
     with pytest.raises(ReadError):  # a name that was never indexed is a slip, not a folder that is gone
         pipeline.index(tmp_path / "never", prune=True)
+
+
+def test_pruning_spares_what_could_not_be_looked_at_though_another_folder_is_gone(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    deep = tmp_path / "deep" / "er"
+    deep.mkdir(parents=True)
+    (deep / "a.txt").write_text("apples are red")
+    (tmp_path / "b.txt").write_text("bananas are yellow")
+    pipeline.index(deep, tmp_path / "b.txt")
+    (tmp_path / "b.txt").unlink()
+    (deep / "a.txt").write_text("apples are green " * 100)
+    report = pipeline.index(deep, tmp_path / "b.txt", prune=True, options=ReadOptions(max_bytes=1000))
+    assert (report.deleted, len(report.failed)) == (1, 1)
+    assert ids(pipeline, "apples") == ["deep/er/a.txt"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_names_that_are_no_text(pipeline: Pipeline, tmp_path: Path) -> None:
+    docs = tmp_path / os.fsdecode(b"docs \xe9")
+    docs.mkdir()
+    path = docs / os.fsdecode(b"caf\xe9.txt")
+    path.write_text("apples are red")
+    pipeline.index(docs)
+    (docs / "copy.txt").write_text("apples are red")
+    assert counts(pipeline.index(docs)) == {"added": 1, "unchanged": 1, "chunks": 1}
+    path.unlink()
+    assert counts(pipeline.index(docs)) == {"unchanged": 1, "missing": 1}
+    assert counts(pipeline.index(docs, prune=True)) == {"unchanged": 1, "deleted": 1}
+
+
+def test_checksums_find_what_time_and_size_hide(pipeline: Pipeline, docs: Path) -> None:
+    pipeline.index(docs)
+    info = (docs / "a.txt").stat()
+    (docs / "a.txt").write_text("lemons are red")
+    os.utime(docs / "a.txt", ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert counts(pipeline.index(docs)) == {"unchanged": 3}
+    assert counts(pipeline.index(docs, checksum=True)) == {"updated": 1, "unchanged": 2, "chunks": 1}
+
+
+def test_a_file_that_is_replaced_and_goes_while_a_run_looks_leaves_no_ghost(
+    pipeline: Pipeline, docs: Path
+) -> None:
+    """As when logs are rotated: b is what a was, and the new a goes before the run comes to b."""
+    pipeline.index(docs, prune=True)
+    (docs / "a.txt").rename(docs / "b.txt")
+    (docs / "a.txt").write_text("avocados are green")
+
+    def progress(done: int, total: int, what: str) -> None:
+        if what == "docs/b.txt":
+            (docs / "a.txt").unlink()
+
+    pipeline.index(docs, prune=True, progress=progress)
+    pipeline.index(docs, prune=True)
+    assert ids(pipeline, "avocados") == []
+    assert sorted(pipeline.document_ids()) == ["docs/b.txt", "docs/c.txt"]
+    assert verify(pipeline.store) == []
+
+
+def test_documents_of_a_file_without_a_record_are_pruned(pipeline: Pipeline, docs: Path) -> None:
+    pipeline.index(docs)
+    with pipeline.store.writing() as writer, writer.transaction():
+        writer.catalog.delete_file(str(docs / "a.txt"))
+    (docs / "a.txt").unlink()
+    assert counts(pipeline.index(docs, prune=True)) == {"unchanged": 2, "deleted": 1}
+    assert ids(pipeline, "apples") == []

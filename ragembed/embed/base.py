@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ragembed.errors import EmbeddingError
+from ragembed.errors import EmbeddingError, RagembedError
 from ragembed.registry import spec_of
 from ragembed.spec import Spec
 
@@ -88,9 +88,43 @@ class Embedder(ABC):
         """What `ragembed.tokens.tokenizer` takes to count as this embedder does; None: it has no own tokens."""
         return None
 
-    def identity(self) -> dict[str, Any]:
-        """What an index records of its embedder, and compares when it is opened."""
+    def recorded_identity(self) -> dict[str, Any]:
+        """What of `identity` can be told without loading a model: JSON values, by names that stay.
+
+        A difference in it is refused before any weights are loaded, so it must import no model library.
+        """
         return {"spec": str(self.spec), "kind": self.kind, "state": self.state_hash()}
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the vectors: what an index records of its embedder, and compares when it is opened."""
+        return self.recorded_identity()
+
+    def probe(self, *, thorough: bool = True) -> dict[str, Any]:
+        """What this embedder makes of the texts of `ragembed.embed.probes`, as JSON values to be recorded.
+
+        For a dense embedder the vectors, as documents and as queries. Without `thorough` what takes long may be
+        left out: only what two probes both hold is compared.
+        """
+        if self.kind == "sparse":
+            return {}
+        from ragembed.embed import probes
+
+        return {
+            "documents": probes.packed(np.asarray(self.embed_documents(probes.DOCUMENTS))),
+            "queries": probes.packed(np.asarray(self.embed_queries(probes.QUERIES))),
+        }
+
+    def made_with(self) -> dict[str, str]:
+        """Versions of packages that decide the vectors: told where probes differ, compared nowhere."""
+        return {}
+
+    def forget(self, kept: Iterable[str]) -> bool:
+        """Drop the words that were learnt from texts and stand in none of `kept`; whether there were any.
+
+        `kept` are all texts that are embedded still. Their vectors stay the same to the last bit, but `state_hash`
+        changes: save and record the embedder anew. An embedder that keeps no words has nothing to forget.
+        """
+        return False
 
     def state_hash(self) -> str | None:
         """sha256 of what was learnt or loaded; None where the spec says everything."""
@@ -126,10 +160,26 @@ def as_dense(vectors: Any, rows: int, dimension: int, who: str) -> Dense:
     return array
 
 
+def checked_vectors(embedder: Embedder, texts: Sequence[str], *, queries: bool = False) -> Dense:
+    """The vectors that a dense embedder gives, in the form and finite; whatever else it does is an `EmbeddingError`."""
+    try:
+        vectors = embedder.embed_queries(texts) if queries else embedder.embed_documents(texts)
+        return as_dense(vectors, len(texts), embedder.dimension, str(embedder.spec))
+    except (RagembedError, MemoryError):
+        raise
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise EmbeddingError(
+            f"embedder {embedder.spec} fails on {len(texts)} texts ({type(error).__name__}: {first_line})",
+            "check those texts, or report it to whoever made that embedder",
+        ) from error
+
+
 def normalized(vectors: Dense) -> Dense:
     """Rows scaled to length 1; rows of zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: Dense = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    with np.errstate(invalid="ignore"):  # what is NaN stays NaN, to be found by `as_dense`
+        scaled: Dense = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths != 0)
     return scaled
 
 

@@ -125,6 +125,10 @@ class Lexical(TermEmbedder):
         values = np.array([value for row in known for _, value in row], np.float32)
         return csr_array((values, columns, starts), shape=(len(rows), len(vocabulary)))
 
+    def probe(self, *, thorough: bool = True) -> dict[str, Any]:
+        """The terms of the probes, and what the weighting makes of a few numbers."""
+        return {**super().probe(thorough=thorough), "weights": _probe(self.weighting)}
+
     def state_hash(self) -> str | None:
         if self._learnt is None:
             return None
@@ -159,6 +163,17 @@ class Lexical(TermEmbedder):
             raise EmbeddingError(
                 f"{path} does not hold a vocabulary ({error!r})", "fit and save it again"
             ) from error
+
+
+def _probe(weighting: Weighting) -> list[float]:
+    """Two documents in which terms stand 1, 2 and 5 times and 3 times, and a query of two terms."""
+    counts = np.array([1, 2, 5, 3], np.uint32)
+    squares = np.add.reduceat(weighting.raw(counts) ** 2, [0, 3])
+    statistics = Statistics(documents=10, terms=60)
+    factor = weighting.document_factor(np.array([8, 3], np.int32), np.sqrt(squares), statistics)
+    idf = np.array([weighting.idf(df, statistics.documents) for df in (1, 7)])
+    query = weighting.query(np.array([1.0, 2.0]), idf, np.array([0, 2]))
+    return [*weighting.document(counts, np.repeat(factor, [3, 1])).tolist(), *idf.tolist(), *query.tolist()]
 
 
 @dataclass(kw_only=True, eq=False)

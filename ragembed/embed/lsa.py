@@ -16,6 +16,7 @@ import json
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -33,7 +34,7 @@ _ITERATIONS = 4
 """98 % of the energy that more iterations keep on CISI, and no worse a ranking: the rest is near noise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Space:
     """What `fit` learnt, over m terms."""
 
@@ -43,6 +44,14 @@ class _Space:
     """``(m,)``"""
     directions: NDArray[np.float32]
     """``(m, dimension)``: right singular vectors as columns, strongest first; zeros beyond the rank."""
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of all three."""
+        digest = hashlib.sha256(json.dumps(list(self.terms)).encode())
+        digest.update(self.idf.tobytes())
+        digest.update(self.directions.tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(eq=False)
@@ -89,7 +98,7 @@ class LSA(TermEmbedder):
         _, found = truncated_svd(rows, self.dimension, iterations=_ITERATIONS)  # (k, m)
         directions = np.zeros((len(kept), self.dimension), np.float32)
         directions[:, : len(found)] = found.T
-        self._space = _Space({term: number for number, term in enumerate(kept)}, idf, directions)
+        self._space = _Space(_numbered(kept), idf, directions)
 
     def embed(self, texts: Sequence[str]) -> Dense:
         """Vectors ``(len(texts), dimension)`` of length 1; zeros for a text that has no known term."""
@@ -105,19 +114,31 @@ class LSA(TermEmbedder):
 
     def state_hash(self) -> str | None:
         """sha256 of terms, idf and directions; None before `fit`."""
-        if self._space is None:
-            return None
-        digest = hashlib.sha256(json.dumps(list(self._space.terms)).encode())
-        digest.update(self._space.idf.tobytes())
-        digest.update(self._space.directions.tobytes())
-        return digest.hexdigest()
+        return None if self._space is None else self._space.digest
+
+    def forget(self, kept: Iterable[str]) -> bool:
+        """Drop the terms that stand in none of `kept`; a new text that has one of them no longer gets its share.
+
+        idf and directions of the terms that stay are as they were: they still reflect what was forgotten, as sums
+        over the whole corpus from which no word can be read.
+        """
+        space = self._fitted
+        alive: set[str] = set()
+        for text in kept:
+            alive.update(self.analyzer.terms(text))
+        terms = [term for term in space.terms if term in alive]
+        if len(terms) == len(space.terms):
+            return False
+        numbers = [space.terms[term] for term in terms]
+        self._space = _Space(_numbered(terms), space.idf[numbers], space.directions[numbers])
+        return True
 
     def save_state(self, folder: Path) -> None:
         """Write the tensors as safetensors and the terms as JSON."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
-        space = self._fitted
-        save_file({"idf": space.idf, "directions": space.directions}, folder / _TENSORS)
+        space = self._fitted  # the library's own writing of files has errors of its own for a full disk
+        (folder / _TENSORS).write_bytes(save({"idf": space.idf, "directions": space.directions}))
         (folder / _TERMS).write_text(json.dumps({"terms": list(space.terms)}) + "\n", encoding="utf-8")
 
     def load_state(self, folder: Path) -> None:
@@ -129,14 +150,16 @@ class LSA(TermEmbedder):
             terms = json.loads((folder / _TERMS).read_text(encoding="utf-8"))["terms"]
             tensors = load_file(folder / _TENSORS)
             idf, directions = tensors["idf"], tensors["directions"]
+            numbered = _numbered(terms)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise EmbeddingError(f"{folder} holds no saved lsa ({error})", "fit and save it again") from error
-        if directions.shape != (len(terms), self.dimension) or idf.shape != (len(terms),):
+        shape = (len(numbered), self.dimension)
+        if directions.shape != shape or idf.shape != shape[:1]:
             raise EmbeddingError(
-                f"{folder} holds directions of shape {directions.shape}, not {(len(terms), self.dimension)}",
+                f"{folder} holds directions of shape {directions.shape}, not {shape}",
                 "its files belong to different embedders: fit and save it again",
             )
-        self._space = _Space({term: number for number, term in enumerate(terms)}, idf, directions)
+        self._space = _Space(numbered, idf, directions)
 
     @property
     def _fitted(self) -> _Space:
@@ -165,3 +188,7 @@ class LSA(TermEmbedder):
             often.sort(key=lambda term: (-frequencies[seen[term]], term))
             del often[self.max_features :]
         return sorted(often)
+
+
+def _numbered(terms: Iterable[str]) -> dict[str, int]:
+    return {term: number for number, term in enumerate(terms)}

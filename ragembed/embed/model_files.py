@@ -83,17 +83,25 @@ def check_model(folder: Path) -> None:
             )
 
 
-def module_folders(folder: Path) -> list[Path]:
-    """`folder` and the folders of the modules that its ``modules.json`` lists, each once."""
+def modules(folder: Path) -> list[tuple[str, Path]]:
+    """The class and the folder of each module that ``modules.json`` lists, in order; empty without that file."""
+    path = folder / "modules.json"
     try:
-        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-        names = [str(module["path"]) for module in modules]
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        found = [(str(module["type"]), Path(module["path"])) for module in listed]
     except FileNotFoundError:
-        names = []
+        return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        fault = f"{folder / 'modules.json'} is damaged ({error})"
-        raise EmbeddingError(fault, "fetch the model again") from error
-    return list(dict.fromkeys([folder, *(folder / name for name in names)]))
+        raise EmbeddingError(f"{path} is damaged ({error})", "fetch the model again") from error
+    for _, part in found:
+        if part.is_absolute() or ".." in part.parts:
+            raise EmbeddingError(f"{path} names a folder outside the model, {part}", "fetch the model again")
+    return [(kind, folder / part) for kind, part in found]
+
+
+def module_folders(folder: Path) -> list[Path]:
+    """`folder` and the folders of its modules, each once."""
+    return list(dict.fromkeys([folder, *(part for _, part in modules(folder))]))
 
 
 def weight_files(folder: Path) -> Iterator[Path]:
@@ -104,7 +112,12 @@ def weight_files(folder: Path) -> Iterator[Path]:
 
 def weights_hash(folder: Path) -> str:
     """sha256 over all weights."""
-    return hash_files(weight_files(folder))
+    files = list(weight_files(folder))
+    if not files:
+        raise EmbeddingError(
+            f"the model in {folder} has no weights", "fetch the model again, or name its folder"
+        )
+    return hash_files(files)
 
 
 def tokenizer_folder(folder: Path) -> Path | None:

@@ -11,7 +11,14 @@ from typing import Any, ClassVar, Literal
 
 from ragembed.embed.base import Dense, Embedder, Truncation, hash_files
 from ragembed.embed.model_files import find_model, tokenizer_files, tokenizer_folder, weights_hash
-from ragembed.embed.st_model import Options, StModel
+from ragembed.embed.model_settings import (
+    max_sequence,
+    model_prompts,
+    module_names,
+    role_prompts,
+    settings_hashes,
+)
+from ragembed.embed.st_model import PACKAGES, PRECISION, Options, StModel
 from ragembed.spec import Spec, Value
 
 
@@ -74,19 +81,42 @@ class TransformerEmbedder(Embedder):
         """sha256 over the model's weights."""
         return self._weights
 
-    def identity(self) -> dict[str, Any]:
-        """All that decides the vectors, and nothing of where the model lies or what it runs on."""
-        part = tokenizer_folder(self.folder)
-        return {
-            **super().identity(),
+    def recorded_identity(self) -> dict[str, Any]:
+        """What the model's files and the spec tell, and nothing of where the model lies or what it runs on."""
+        folder, options, modules = self.folder, self.options, module_names(self.folder)
+        part = tokenizer_folder(folder)
+        told = {
+            **super().recorded_identity(),
             "spec": str(Spec(self.name, None, self._deciding())),
-            "dimension": self.dimension,
             "tokenizer": None if part is None else hash_files(tokenizer_files(part)),
-            "prompts": dict(self._model.prompts),
-            "modules": self._model.pooling,
-            "normalized": self._model.normalized,
-            "max_sequence": self._model.max_sequence,
+            "prompts": role_prompts(model_prompts(folder), options.query_prompt, options.document_prompt),
+            "modules": modules,
+            "normalized": options.normalize or modules[-1:] == ["Normalize"],
+            "precision": PRECISION,
+            "settings": settings_hashes(folder),
         }
+        limit = options.max_length or max_sequence(folder)
+        return told if limit is None else {**told, "max_sequence": limit}
+
+    def identity(self) -> dict[str, Any]:
+        """With the dimension and the longest input, which the loaded model tells."""
+        loaded = {"dimension": self.dimension, "max_sequence": self._model.max_sequence}
+        return {**loaded, **self.recorded_identity()}
+
+    def probe(self, *, thorough: bool = True) -> dict[str, Any]:
+        """As every dense embedder; what a short limit cuts off the probes is not counted."""
+        counted = self._model.truncation
+        texts, tokens = counted.texts, counted.tokens
+        try:
+            return super().probe(thorough=thorough)
+        finally:
+            counted.texts, counted.tokens = texts, tokens
+
+    def made_with(self) -> dict[str, str]:
+        """The versions of the packages that run the model."""
+        from importlib.metadata import version  # slow to import
+
+        return {package: version(package) for package in PACKAGES}
 
     def _deciding(self) -> tuple[tuple[str, Value], ...]:
         indifferent = {"batch", "device", "download"}

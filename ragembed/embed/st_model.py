@@ -14,24 +14,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
 import numpy as np
 
 from ragembed.embed.base import Dense, Truncation, as_dense
 from ragembed.embed.model_files import check_model
+from ragembed.embed.model_settings import UNLIMITED, Role, role_prompts
 from ragembed.errors import EmbeddingError
 from ragembed.extras import require
+from ragembed.threads import wait_calmly
 
-Role = Literal["query", "document"]
+PRECISION: Final = "float32"
+"""What all weights are read into and all numbers computed in."""
+PACKAGES: Final = ("sentence-transformers", "transformers", "torch")
+"""The packages that decide what a model computes."""
 
-_PROMPT_NAMES: dict[Role, tuple[str, ...]] = {
-    "query": ("query",),
-    "document": ("document", "passage", "corpus"),
-}
 _FAILURES = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError)
-_UNLIMITED = 10**9
-"""Tokenizers without a limit claim one of about 1e30 tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,7 @@ class StModel:
     """
 
     def __init__(self, folder: Path, options: Options) -> None:
+        wait_calmly()
         library = require("sentence_transformers", "st", "running a transformer model")
         check_model(folder)
         if options.batch < 1:
@@ -72,14 +72,12 @@ class StModel:
                 device=options.device,
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+                model_kwargs={"use_safetensors": True, "dtype": PRECISION},
             )
         if options.max_length is not None:
             self._limit(options.max_length)
-        self.prompts: dict[Role, str] = {
-            "query": self._prompt("query", options.query_prompt),
-            "document": self._prompt("document", options.document_prompt),
-        }
+        # the library itself would stop at a prompt that is empty
+        self.prompts = role_prompts(self._model.prompts, options.query_prompt, options.document_prompt)
         known = self._model.get_embedding_dimension()
         self.dimension = int(known or self._encode(["?"], "document").shape[1])
 
@@ -94,7 +92,7 @@ class StModel:
     def max_sequence(self) -> int | None:
         """Longest input in tokens, special ones included; None: no limit."""
         limit = self._model.max_seq_length
-        return None if limit is None or limit > _UNLIMITED else int(limit)
+        return None if limit is None or limit > UNLIMITED else int(limit)
 
     @property
     def max_tokens(self) -> int | None:
@@ -104,20 +102,6 @@ class StModel:
             return None
         prompt = tokenizer(self.prompts["document"], add_special_tokens=False)["input_ids"]
         return max(0, limit - int(tokenizer.num_special_tokens_to_add()) - len(prompt))
-
-    @property
-    def pooling(self) -> list[str]:
-        """The names of the model's modules in order, with the mode of those that pool."""
-        parts = []
-        for module in self._model:
-            mode = getattr(module, "pooling_mode", None)
-            parts.append(type(module).__name__ + (f"({mode})" if mode else ""))
-        return parts
-
-    @property
-    def normalized(self) -> bool:
-        """Whether vectors have length 1, by option or by the model's own last module."""
-        return self._options.normalize or self.pooling[-1] == "Normalize"
 
     def _encode(self, texts: list[str], role: Role) -> Any:
         encode = self._model.encode_query if role == "query" else self._model.encode_document
@@ -130,16 +114,9 @@ class StModel:
                 show_progress_bar=False,
             )
 
-    def _prompt(self, role: Role, given: str | None) -> str:
-        """The prompt given, else the model's first that is not empty (the library stops at an empty one)."""
-        if given is not None:
-            return given
-        prompts: dict[str, str] = self._model.prompts
-        return next((prompts[name] for name in _PROMPT_NAMES[role] if prompts.get(name)), "")
-
     def _limit(self, max_length: int) -> None:
         special = int(self._model.tokenizer.num_special_tokens_to_add())
-        positions = getattr(self._model.config, "max_position_embeddings", None) or _UNLIMITED
+        positions = getattr(self._model.config, "max_position_embeddings", None) or UNLIMITED
         if not special < max_length <= positions:
             raise EmbeddingError(
                 f"max_length is {max_length}, the model takes {special + 1} to {positions} tokens",

@@ -12,6 +12,7 @@ import numpy as np
 
 from ragembed.analysis import ANALYZER_VERSION, Analyzer
 from ragembed.analysis.languages import canonical_language
+from ragembed.embed import probes
 from ragembed.embed.base import Dense, Embedder
 from ragembed.errors import SpecError
 
@@ -43,9 +44,19 @@ class TermEmbedder(Embedder):
             self.language = detect_language(sample)
             vars(self).pop("analyzer", None)
 
-    def identity(self) -> dict[str, Any]:
+    def recorded_identity(self) -> dict[str, Any]:
         """The base's, and which analyzer made the terms."""
-        return {**super().identity(), "analyzer": ANALYZER_VERSION}
+        return {**super().recorded_identity(), "analyzer": ANALYZER_VERSION}
+
+    def probe(self, *, thorough: bool = True) -> dict[str, Any]:
+        """With the terms of the probes; `thorough`: also those in scripts without spaces."""
+        found = {
+            **super().probe(thorough=thorough),
+            "terms": [self.analyzer.terms(text) for text in (*probes.DOCUMENTS, *probes.QUERIES)],
+        }
+        if thorough:
+            found["unspaced"] = [self.analyzer.terms(text) for text in probes.UNSPACED]
+        return found
 
     def term_weights(self, text: str) -> tuple[list[str], Dense]:
         """The distinct terms of `text` in order of appearance, and 1 + ln(count) of each: ``(terms,)``."""

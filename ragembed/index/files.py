@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ragembed.errors import CorruptError
+from ragembed.errors import CorruptError, StoreError
+
+SEGMENTS = "segments"
+"""Folder of an index: vectors and postings."""
+EMBEDDERS = "embedders"
+"""Folder of an index: what fitted embedders have learnt."""
+
+
+_MEND = "run: ragembed verify INDEX"
 
 
 class HashedFile:
@@ -35,25 +43,35 @@ class HashedFile:
 
 @contextlib.contextmanager
 def durable_file(path: Path) -> Iterator[HashedFile]:
-    """A file to write piece by piece under a temporary name; at the end fsync, rename, fsync of the folder."""
+    """A file to write piece by piece under a temporary name; at the end fsync, rename, fsync of the folder.
+
+    Raises `StoreError` where the disk does not take it.
+    """
     temporary = path.with_name(path.name + ".tmp")
+    with unwritable(path):
+        try:
+            with temporary.open("wb") as file:
+                yield HashedFile(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what fails here failed before, and the next writer sweeps
+                temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """Turn what the system says about writing at `path` into a `StoreError`."""
     try:
-        with temporary.open("wb") as file:
-            yield HashedFile(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def write_durably(path: Path, data: bytes) -> str:
-    """Make `data` the content of `path`, as `durable_file` does; returns the sha256."""
-    with durable_file(path) as file:
-        file.write(data)
-    return file.sha256
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror or error})",
+            "check its disk and permissions, and run the same again: the index is as it was at its last commit",
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -80,25 +98,27 @@ def sync_tree(folder: Path) -> None:
 
 @contextlib.contextmanager
 def missing_is_corrupt(path: Path) -> Iterator[None]:
-    """Raise `CorruptError` where `path` is not there, or goes while it is being read."""
+    """Raise `CorruptError` where `path` is not there, goes while it is being read, or cannot be read."""
     try:
         yield
     except FileNotFoundError:
-        raise CorruptError(f"{path.name} is missing from the index", "run: ragembed verify INDEX") from None
+        raise CorruptError(f"{path.name} is missing from the index", _MEND) from None
+    except OSError as error:
+        raise CorruptError(f"{path.name} cannot be read ({error.strerror or error})", _MEND) from error
 
 
 def check_file(path: Path, size: int, sha256: str) -> None:
-    """Raise `CorruptError` unless `path` has that size and that content."""
+    """Raise `CorruptError` unless `path` is a file of that size and that content."""
     with missing_is_corrupt(path):
-        found = path.stat().st_size
-        if found != size:
-            raise CorruptError(
-                f"{path.name} has {found} bytes, {size} were written", "run: ragembed verify INDEX"
-            )
+        info = path.lstat()
+        if not stat.S_ISREG(info.st_mode):  # to open a pipe would wait for ever
+            raise CorruptError(f"{path.name} is no regular file", _MEND)
+        if info.st_size != size:
+            raise CorruptError(f"{path.name} has {info.st_size} bytes, {size} were written", _MEND)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != sha256:
-        raise CorruptError(f"{path.name} is damaged: its checksum differs", "run: ragembed verify INDEX")
+        raise CorruptError(f"{path.name} is damaged: its checksum differs", _MEND)
 
 
 def folder_size(folder: Path) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LOADING = 0.5
 """Seconds that loading numba and its cached code takes, about."""
-_NONE_DEAD = np.zeros(0, np.bool_)
+_NONE = np.zeros(0, np.bool_)
 _BLOCK = 64
 """Documents whose largest score is found at once, and passed over at once when it is too small."""
 
@@ -38,9 +38,17 @@ def available() -> bool:
 
 
 def search_many(
-    segment: SparseSegment, weights: NDArray[np.float32], weighed: Weighed, numbers: NDArray[np.int64], k: int
+    segment: SparseSegment,
+    weights: NDArray[np.float32],
+    weighed: Weighed,
+    numbers: NDArray[np.int64],
+    k: int,
+    excluded: NDArray[np.bool_] | None,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """The k best (rows, scores) of one segment for each query; `numbers` are its numbers of ``weighed.terms``."""
+    """The k best (rows, scores) of one segment for each query, without the documents `excluded`.
+
+    `numbers` are the segment's numbers of ``weighed.terms``.
+    """
     postings = segment.postings
     k = min(k, postings.size)
     documents, scores, found = _compiled()(
@@ -50,7 +58,7 @@ def search_many(
         postings.list_starts,
         postings.documents.view(np.uint32),  # unsigned: spares the compiled code a check for negative ones
         weights,
-        segment.dead if segment.dead is not None else _NONE_DEAD,
+        excluded if excluded is not None else _NONE,
         postings.size,
         k,
     )
@@ -91,7 +99,7 @@ def _compiled() -> Callable[..., Any]:
         return top
 
     @njit(nogil=True, cache=True)
-    def run(bounds, numbers, values, starts, documents, weights, dead, size, k):  # type: ignore[no-untyped-def]
+    def run(bounds, numbers, values, starts, documents, weights, excluded, size, k):  # type: ignore[no-untyped-def]
         queries = len(bounds) - 1
         best_documents = np.zeros((queries, k), np.int64)
         best_scores = np.zeros((queries, k), np.float32)
@@ -114,7 +122,7 @@ def _compiled() -> Callable[..., Any]:
                 if largest(scores, start, end) > threshold:
                     for document in range(start, end):
                         score = scores[document]
-                        if score <= threshold or (len(dead) and dead[document]):
+                        if score <= threshold or (len(excluded) and excluded[document]):
                             continue
                         if count < k:
                             heap_scores[count] = score

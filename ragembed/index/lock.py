@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ragembed.errors import LockedError, StoreError
+from ragembed.index.files import unwritable
 
 LOCK_NAME = "write.lock"
 
@@ -23,17 +24,24 @@ def write_lock(folder: Path) -> Iterator[None]:
         if not _try_lock(file.fileno()):
             file.seek(0)
             holder = file.read(20).strip() or "unknown"
+            if holder == str(os.getpid()):
+                raise LockedError(
+                    f"{folder} is being written by this process already",
+                    "wait for its other thread, or do not write from within an iterator of documents",
+                )
             raise LockedError(
                 f"{folder} is being written by process {holder}",
                 "wait until it is done, or stop that process",
             )
         try:
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            with unwritable(folder):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
             yield
         finally:
-            file.truncate(0)
+            with contextlib.suppress(OSError):  # the number is for people only
+                file.truncate(0)
             _unlock(file.fileno())
 
 

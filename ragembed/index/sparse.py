@@ -9,6 +9,7 @@ deleted documents scores exactly as one over a single new segment of the living.
 from __future__ import annotations
 
 import itertools
+import threading
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -20,8 +21,10 @@ from numpy.typing import NDArray
 from ragembed.embed.weighting import Floats, Statistics, Weighting
 from ragembed.index import kernels
 from ragembed.index.postings import Postings
+from ragembed.index.selection import Selection
 
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _WARM = 8
 """Searches after which the weights of all postings are computed at once instead of per touched list."""
@@ -37,7 +40,7 @@ class SparseSegment:
 
     postings: Postings
     rows: Rows
-    dead: NDArray[np.bool_] | None = None
+    dead: Mask | None = None
     factor: Floats | None = None
     weights: Floats | None = None
 
@@ -47,6 +50,13 @@ class SparseSegment:
             return int(self.postings.list_starts[number + 1] - self.postings.list_starts[number])
         documents, _ = self.postings.posting_list(number)
         return len(documents) - int(np.count_nonzero(self.dead[documents]))
+
+    def excluded(self, selection: Selection | None) -> Mask | None:
+        """Which documents must not be found; None: none."""
+        if selection is None:
+            return self.dead
+        excluded = ~selection.mask(self.rows)
+        return excluded if self.dead is None else excluded | self.dead
 
 
 @dataclass(slots=True)
@@ -96,7 +106,7 @@ class _Terms(dict[str, int]):
 
 
 class SparseIndex:
-    """Segments searched together under one weighting. One instance serves one thread at a time.
+    """Segments searched together under one weighting. Any number of threads may search at once.
 
     `compiled` forces or forbids the use of numba; by default it is used where it is installed and repays its loading.
     """
@@ -110,6 +120,8 @@ class SparseIndex:
         self.statistics = _statistics(self.segments)
         self.searches = 0
         self._terms = self._new_terms()
+        self._lock = threading.RLock()
+        """Held while terms are numbered; scoring needs none, and what it keeps any thread would compute the same."""
 
     def weigh(self, queries: Sequence[Sequence[str]]) -> Weighed:
         """The weights of the queries' terms, in order of their first appearance; of absent terms 0."""
@@ -131,25 +143,32 @@ class SparseIndex:
         values = self.weighting.query(np.frombuffer(counts), self._terms.idf(numbers), at)
         return Weighed(at, numbers, values.astype(np.float32))
 
-    def search(self, terms: Sequence[str], k: int) -> tuple[Rows, Floats]:
-        """The k best rows and their scores (> 0), best first, equal scores by row."""
-        return self.search_many([terms], k)[0]
+    def search(self, terms: Sequence[str], k: int, selection: Selection | None = None) -> tuple[Rows, Floats]:
+        """The k best rows and their scores (> 0), best first, equal scores by row; of the `selection` if there is one.
 
-    def search_many(self, queries: Sequence[Sequence[str]], k: int) -> list[tuple[Rows, Floats]]:
+        A selection leaves the scores as they are: their statistics stay those of all live documents.
+        """
+        return self.search_many([terms], k, selection)[0]
+
+    def search_many(
+        self, queries: Sequence[Sequence[str]], k: int, selection: Selection | None = None
+    ) -> list[tuple[Rows, Floats]]:
         """`search` for each of `queries`."""
         self.searches += len(queries)
-        weighed = self.weigh(queries)
+        with self._lock:
+            weighed = self.weigh(queries)
+            numbers_in = [self._terms.numbers(weighed.terms, which) for which in range(len(self.segments))]
         compiled = self.compiled
         if compiled is None:
             compiled = kernels.worth_compiling(len(queries), self.statistics.documents)
         parts = []
-        for which, segment in enumerate(self.segments):
-            numbers = self._terms.numbers(weighed.terms, which)
+        for segment, numbers in zip(self.segments, numbers_in, strict=True):
+            excluded = segment.excluded(selection)
             if compiled:
                 weights = self._weights(segment)
-                parts.append(kernels.search_many(segment, weights, weighed, numbers, k))
+                parts.append(kernels.search_many(segment, weights, weighed, numbers, k, excluded))
             else:
-                parts.append(self._search_segment(segment, weighed, numbers, k))
+                parts.append(self._search_segment(segment, weighed, numbers, k, excluded))
         if len(parts) == 1:
             return parts[0]
         return [merge_best([part[i] for part in parts], k) for i in range(len(queries))]
@@ -177,7 +196,12 @@ class SparseIndex:
         return segment.weights
 
     def _search_segment(
-        self, segment: SparseSegment, weighed: Weighed, numbers: NDArray[np.int64], k: int
+        self,
+        segment: SparseSegment,
+        weighed: Weighed,
+        numbers: NDArray[np.int64],
+        k: int,
+        excluded: Mask | None,
     ) -> list[tuple[Rows, Floats]]:
         """`numbers` are the segment's numbers of ``weighed.terms``."""
         postings = segment.postings
@@ -199,8 +223,8 @@ class SparseIndex:
                 else:
                     values = all_weights[part]
                 np.add.at(scores, documents, values * weighed.values[at])
-            if segment.dead is not None:
-                scores[segment.dead] = 0
+            if excluded is not None:
+                scores[excluded] = 0
             best = _best(scores, k)
             found.append((segment.rows[best], scores[best]))
         return found

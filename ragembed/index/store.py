@@ -1,51 +1,45 @@
-"""An index on disk: opened for reading as a snapshot, written in transactions that end in the catalog.
-
-Order of a write: segment files first (temporary name, fsync, rename), then one SQLite transaction that names them.
-Before it nothing has happened, after it everything has; a crash leaves files that nothing names, which the next
-writer sweeps away.
-"""
+"""An index on disk: opened for reading as a snapshot, written by the one that holds its lock."""
 
 from __future__ import annotations
 
 import contextlib
-import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ragembed.embed.base import Dense
 from ragembed.errors import CorruptError, NotAnIndexError, StoreError
-from ragembed.index.arrays import encode_arrays, map_arrays
-from ragembed.index.catalog import CATALOG_NAME, Catalog, FileRecord, SegmentRecord, database_errors
-from ragembed.index.files import check_file, durable_file, missing_is_corrupt, sync_folder
-from ragembed.index.lock import write_lock
-from ragembed.index.merge import merge_postings, tail_to_merge
+from ragembed.index.arrays import map_arrays
+from ragembed.index.catalog import CATALOG_NAME, Catalog, database_errors
+from ragembed.index.files import EMBEDDERS, SEGMENTS, check_file, missing_is_corrupt, sync_folder
+from ragembed.index.flat import Flat, read_flat
+from ragembed.index.lock import LOCK_NAME, write_lock
 from ragembed.index.postings import Postings
-from ragembed.types import Chunk, Document
-
-SEGMENTS = "segments"
-EMBEDDERS = "embedders"
-
-Vectors = Postings | Dense
+from ragembed.index.records import SegmentRecord
+from ragembed.index.runs import Rows, decode_runs
+from ragembed.index.writer import Writer, roll_back
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A document to store with its chunks; `file` is the absolute path that it was read from."""
+class ChangedError(StoreError):
+    """An index was written to while it was read without a lock."""
 
-    document: Document
-    chunks: Sequence[Chunk]
-    digest: str
-    file: str | None = None
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} was written to while it was read, in a folder that this process may not lock",
+            "try again, or give it write access to the folder",
+        )
 
 
 class Store:
-    """The folder of one index."""
+    """The folder of one index. Threads may share it: each snapshot has a connection to the catalog of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.catalog = Catalog(folder)
+        self._lock = threading.Lock()
+        self._idle: list[Catalog] = []
+        self._open = True
+        with self.connection():  # it can be opened
+            pass
 
     @classmethod
     def create(cls, folder: Path, settings: dict[str, Any]) -> Store:
@@ -58,45 +52,109 @@ class Store:
         try:
             (folder / SEGMENTS).mkdir(parents=True, exist_ok=True)
             (folder / EMBEDDERS).mkdir(exist_ok=True)
-            catalog = Catalog(folder, create=settings)
+            with write_lock(folder):
+                if (folder / CATALOG_NAME).exists():  # made by another process a moment ago
+                    raise StoreError(f"{folder} is an index already", "open it, or name another folder")
+                Catalog.make(folder, settings)
         except OSError as error:
             raise StoreError(
                 f"{folder} cannot be made ({error.strerror})", "name a folder you may write to"
             ) from error
-        catalog.close()
-        sync_folder(folder)
         for made in missing:
             with contextlib.suppress(PermissionError):  # a folder may let us make names that it does not list
                 sync_folder(made.parent)
         return cls(folder)
 
+    @property
+    def path(self) -> Path:
+        """The catalog's file."""
+        return self.folder / CATALOG_NAME
+
     def close(self) -> None:
-        """Close the catalog."""
-        self.catalog.close()
+        """Close the catalog; connections still in use close when they are given back."""
+        with self._lock:
+            self._open = False
+            idle, self._idle = self._idle, []
+        for catalog in idle:
+            catalog.close()
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Catalog]:
+        """A connection to the catalog that nobody else uses meanwhile."""
+        with self._lock:
+            if not self._open:
+                raise StoreError(f"{self.folder} was closed", "open it again")
+            catalog = self._idle.pop() if self._idle else None
+        if catalog is None:
+            catalog = Catalog(self.folder)
+        try:
+            yield catalog
+        finally:
+            with self._lock:
+                keep = not catalog.unguarded and self._open
+                if keep:
+                    self._idle.append(catalog)
+            if not keep:
+                catalog.close()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Catalog]:
-        """The catalog with one unchanging state of everything it says, for as long as the context lasts."""
-        with database_errors(self.catalog.path):
-            self.catalog.db.execute("BEGIN")
+        """The catalog with one unchanging state of everything it says, for as long as the context lasts.
+
+        Raises `ChangedError` at its end where the state may have changed all the same: in a folder that this process
+        may not write to, SQLite cannot tell a writer that there is a reader.
+        """
+        with self.connection() as catalog:
             try:
-                yield self.catalog
-            finally:
-                _roll_back(self.catalog)
+                with database_errors(self.path):
+                    catalog.db.execute("BEGIN")
+                    try:
+                        yield catalog
+                    finally:
+                        roll_back(catalog)
+            except CorruptError as error:
+                if catalog.has_changed():
+                    raise ChangedError(self.folder) from error
+                raise
+            if catalog.has_changed():
+                raise ChangedError(self.folder)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
-        """The one writer of this index; another process that writes raises `LockedError`."""
+        """The one writer of this index; where another one writes, `LockedError`."""
         try:
-            (self.folder / SEGMENTS).mkdir(exist_ok=True)
+            for name in (SEGMENTS, EMBEDDERS):
+                (self.folder / name).mkdir(exist_ok=True)
         except OSError as error:
             raise StoreError(
                 f"{self.folder} cannot be written ({error.strerror})", "check its permissions"
             ) from error
-        with database_errors(self.catalog.path), write_lock(self.folder):
-            writer = Writer(self)
+        with self.connection() as catalog, database_errors(self.path), write_lock(self.folder):
+            writer = Writer(self, catalog)
             writer.sweep()
             yield writer
+
+    @contextlib.contextmanager
+    def rehearsing(self) -> Iterator[Writer]:
+        """A writer whose commits are all undone at the end, and that writes no segments."""
+        with self.connection() as catalog, database_errors(self.path), write_lock(self.folder):
+            catalog.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield Writer(self, catalog, rehearsal=True)
+            finally:
+                roll_back(catalog)
+
+    def rows_of(self, record: SegmentRecord) -> Rows:
+        """The catalog's rows of a segment; not more than its file has room for, whatever the catalog says."""
+        path = self.folder / SEGMENTS / record.name
+        with missing_is_corrupt(path):
+            room = path.lstat().st_size // 4
+        if record.rows > room:
+            raise CorruptError(
+                f"{record.name} has {record.rows} rows by the catalog, and room for {room}",
+                "run: ragembed verify INDEX --repair",
+            )
+        return decode_runs(record.runs, record.rows, record.name)
 
     def load_postings(self, record: SegmentRecord) -> Postings:
         """The postings of a segment, after its checksum."""
@@ -107,141 +165,23 @@ class Store:
         if postings.size != record.rows:
             raise CorruptError(
                 f"{path.name} holds {postings.size} documents, the catalog says {record.rows}",
-                "run: ragembed verify INDEX",
+                "run: ragembed verify INDEX --repair",
             )
         return postings
 
-    def load_flat(self, record: SegmentRecord, dimension: int) -> Any:
+    def load_flat(self, record: SegmentRecord, dimension: int) -> Flat:
         """The FAISS index of a segment, after its checksum."""
-        from ragembed.index.dense import read_flat
-
         path = self.folder / SEGMENTS / record.name
         check_file(path, record.bytes, record.sha256)
         with missing_is_corrupt(path):
             return read_flat(path, record.rows, dimension)
 
 
-class Writer:
-    """Writes to an index whose lock is held."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.catalog = store.catalog
-
-    def sweep(self) -> None:
-        """Remove files that the catalog does not name: what a crash left, and segments that were merged."""
-        named = {record.name for record in self.catalog.segments()}
-        for path in (self.store.folder / SEGMENTS).iterdir():
-            if path.name not in named:
-                path.unlink(missing_ok=True)
-
-    def settle(self, settings: dict[str, Any]) -> None:
-        """Change settings in a transaction of their own."""
-        with _transaction(self.catalog):
-            for key, value in settings.items():
-                self.catalog.set(key, value)
-
-    def commit(
-        self,
-        entries: Sequence[Entry],
-        vectors: Sequence[Vectors],
-        files: Sequence[FileRecord] = (),
-        delete: Sequence[str] = (),
-        forget: Sequence[str] = (),
-    ) -> None:
-        """Make one batch permanent.
-
-        `vectors` holds for each embedder the postings or vectors of all chunks of `entries`, in their order;
-        documents of the same ids are replaced. `delete` names documents and `forget` files that are gone.
-        """
-        first_row = self.catalog.next_row()
-        count = sum(len(entry.chunks) for entry in entries)
-        records = [self._write(n, part, first_row, count) for n, part in enumerate(vectors)] if count else []
-        with _transaction(self.catalog):
-            self.catalog.delete_documents([*delete, *(entry.document.id for entry in entries)])
-            row = first_row
-            for entry in entries:
-                row = self.catalog.put_document(entry.document, entry.file, entry.digest, entry.chunks, row)
-            for record in records:
-                self.catalog.put_segment(record)
-            for file in files:
-                self.catalog.put_file(file)
-            for path in forget:
-                self.catalog.delete_file(path)
-
-    def merge(self, dimensions: Sequence[int | None]) -> None:
-        """Merge small segments at the end of each embedder's list, so that their number stays logarithmic."""
-        for number, dimension in enumerate(dimensions):
-            records = [record for record in self.catalog.segments() if record.embedder == number]
-            tail = tail_to_merge(records)
-            if len(tail) < 2:
-                continue
-            first_row, rows = tail[0].first_row, sum(record.rows for record in tail)
-            if dimension is None:
-                postings = merge_postings([self.store.load_postings(record) for record in tail])
-                new = self._write_postings(number, postings, first_row)
-            else:
-                from ragembed.index.dense import merge_flat
-
-                parts = (self.store.load_flat(record, dimension) for record in tail)
-                new = self._write_flat(number, merge_flat(parts, rows, dimension), first_row)
-            with _transaction(self.catalog):
-                for record in tail:
-                    self.catalog.delete_segment(record.name)
-                self.catalog.put_segment(new)
-        self.sweep()
-
-    def _write(self, embedder: int, vectors: Vectors, first_row: int, rows: int) -> SegmentRecord:
-        size = vectors.size if isinstance(vectors, Postings) else len(vectors)
-        if size != rows:
-            raise StoreError(
-                f"embedder {embedder} gave {size} vectors for {rows} chunks", "the embedder is broken"
-            )
-        if isinstance(vectors, Postings):
-            return self._write_postings(embedder, vectors, first_row)
-        from ragembed.index.dense import flat_index
-
-        return self._write_flat(embedder, flat_index(vectors), first_row)
-
-    def _write_postings(self, embedder: int, postings: Postings, first_row: int) -> SegmentRecord:
-        name = _new_name(embedder, first_row, ".safetensors")
-        with durable_file(self.store.folder / SEGMENTS / name) as file:
-            file.write(encode_arrays(postings.to_arrays()))
-        return SegmentRecord(name, embedder, "postings", first_row, postings.size, file.size, file.sha256)
-
-    def _write_flat(self, embedder: int, index: Any, first_row: int) -> SegmentRecord:
-        from ragembed.index.dense import write_flat
-
-        name = _new_name(embedder, first_row, ".faiss")
-        with durable_file(self.store.folder / SEGMENTS / name) as file:
-            write_flat(index, file.write)
-        return SegmentRecord(name, embedder, "flat", first_row, index.ntotal, file.size, file.sha256)
-
-
-def _new_name(embedder: int, first_row: int, suffix: str) -> str:
-    return f"{first_row:012d}-{embedder}-{secrets.token_hex(4)}{suffix}"
-
-
 def _is_free(folder: Path) -> bool:
-    """Whether `folder` holds nothing but, at most, the empty folders that `Store.create` begins with."""
+    """Whether `folder` holds nothing but, at most, what an interrupted `Store.create` left."""
     return folder.is_dir() and all(
-        path.name in (SEGMENTS, EMBEDDERS) and path.is_dir() and not any(path.iterdir())
+        (path.name in (SEGMENTS, EMBEDDERS) and path.is_dir() and not any(path.iterdir()))
+        or path.name == LOCK_NAME
+        or path.name.startswith(f"{CATALOG_NAME}.tmp")
         for path in folder.iterdir()
     )
-
-
-@contextlib.contextmanager
-def _transaction(catalog: Catalog) -> Iterator[None]:
-    catalog.db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        catalog.set("generation", catalog.generation() + 1)  # tells readers to look again
-        catalog.db.execute("COMMIT")
-    except BaseException:
-        _roll_back(catalog)
-        raise
-
-
-def _roll_back(catalog: Catalog) -> None:
-    if catalog.db.in_transaction:  # some errors, such as a full disk, have SQLite do it
-        catalog.db.execute("ROLLBACK")

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ragembed.errors import ReadError
-from ragembed.types import Document
+
+if TYPE_CHECKING:
+    from ragembed.types import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to read. `id` is its path, with ``/``, below the common parent of the paths asked for."""
 
-    path: Path
+    file: str
+    """Its absolute path; a string, as a walk over many files would spend most of its time on making `Path`s."""
     id: str
     size: int
     mtime_ns: int
     named: bool = False
     """Whether the user named this very file: it is then read or reported, never silently left out."""
+
+    @property
+    def path(self) -> Path:
+        """`file` as a `Path`."""
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class Failure:
 
     where: str
     reason: str
+    file: str = field(default="", compare=False)
+    """Absolute path of the file or folder that could not be looked at; empty for what was wrong in a file."""
 
 
 @dataclass(slots=True)
@@ -72,6 +84,15 @@ class ReadOptions:
             _check_encoding(self.encoding)
 
 
+_CHOOSING = ("include", "exclude", "max_bytes", "max_expanded")
+"""Options that choose files and change nothing in what is read of them."""
+
+
+def options_key(options: ReadOptions) -> str:
+    """Those of `options` that decide what a file that can be read gives."""
+    return json.dumps({name: value for name, value in asdict(options).items() if name not in _CHOOSING})
+
+
 def _check_encoding(name: str) -> None:
     try:
         b"a".decode(name, errors="replace")
@@ -81,5 +102,5 @@ def _check_encoding(name: str) -> None:
         ) from error
 
 
-Reader = Callable[[Source, bytes, ReadOptions], Iterator[Document | Failure]]
+Reader = Callable[[Source, bytes, ReadOptions], "Iterator[Document | Failure]"]
 """Takes a source and its bytes and gives its documents; raises `ReadError` when all of it is broken."""

@@ -9,8 +9,8 @@ import zipfile
 from ragembed.read.code import LANGUAGES, NAMES, language_of
 from ragembed.read.container import MAX_MEMBERS
 from ragembed.read.encoding import mark_of
+from ragembed.read.names import BINARY, suffix
 
-BINARY = "binary"
 UNKNOWN = "unknown"
 
 SUFFIXES = {
@@ -33,15 +33,6 @@ SUFFIXES = {
     **dict.fromkeys(LANGUAGES, "code"),
 }
 """Formats by the last part of a file's name."""
-
-BINARY_SUFFIXES = frozenset({
-    "7z", "a", "avi", "avif", "bin", "bmp", "bz2", "class", "db", "dll", "dmg", "eot", "exe",
-    "flac", "gif", "gz", "ico", "iso", "jar", "jpeg", "jpg", "lz4", "m4a", "mkv", "mov", "mp3", "mp4",
-    "npy", "npz", "o", "ogg", "onnx", "otf", "parquet", "pkl", "png", "pt", "pyc", "pyd",
-    "pyo", "rar", "safetensors", "so", "sqlite", "tar", "tgz", "tif", "tiff", "ttf", "wasm", "wav",
-    "webm", "webp", "whl", "woff", "woff2", "xz", "zip", "zst",
-})  # fmt: skip
-"""Names that no reader takes, so that a walk need not open such files, however large."""
 
 CONTAINERS = ("docx", "pptx", "xlsx", "epub")
 _PARTS = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
@@ -75,16 +66,6 @@ def detect(name: str, data: bytes, encoding: str | None = None) -> str:
     if language_of(name, data[:128]):
         return "code"
     return UNKNOWN if suffix(name) else "text"
-
-
-def suffix(name: str) -> str:
-    """The last part of a file's name, lower case and without dot; numbers of rotated logs are passed over."""
-    *stem, last = name[name.rfind("/") + 1 :].lower().split(".")
-    while stem and (last.isdigit() or not last):
-        last = stem.pop()
-        if not stem:
-            return ""
-    return last if any(stem) else ""
 
 
 def looks_binary(data: bytes) -> bool:

@@ -6,13 +6,13 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragembed.errors import LimitError, ReadError
 from ragembed.read.base import Failure, ReadOptions, Report, Source
-from ragembed.read.detect import BINARY, BINARY_SUFFIXES, suffix
 from ragembed.read.ignore import Matcher
+from ragembed.read.names import BINARY, is_binary_name, printable
 
 StrPath = str | os.PathLike[str]
 
@@ -84,13 +84,6 @@ def _existing(path: StrPath) -> str:
     return text
 
 
-def printable(name: str) -> str:
-    r"""`name` as valid Unicode: a byte of a file name that is no UTF-8 is shown as ``\xNN``."""
-    if name.isascii():
-        return name
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 @dataclass(slots=True)
 class _Place:
     """A file or folder met on the way: its real name on disk, its id, and its path below the folder named."""
@@ -99,25 +92,28 @@ class _Place:
     id: str
     below: str
     included: bool
+    is_link: bool = False
 
 
-@dataclass(slots=True)
+_Item = Source | Failure | _Place
+"""What a folder holds: a file, what is wrong with one, or a folder or link to go into."""
+
+
 class _Walk:
-    options: ReadOptions
-    report: Report
-    ids: set[str] | None = None
-    """Ids given so far; kept only where roots may overlap."""
-    real_roots: list[str] = field(default_factory=list)
-    links: list[_Place] = field(default_factory=list)
-    """Links met, followed once all else is known."""
-    seen: set[tuple[int, int]] = field(default_factory=set)
-    """Device and inode of every folder entered and every file given."""
-    include: Matcher = field(init=False)
-    exclude: Matcher = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.include = Matcher(self.options.include)
-        self.exclude = Matcher(self.options.exclude)
+    def __init__(self, options: ReadOptions, report: Report) -> None:
+        self.options = options
+        self.report = report
+        self.ids: set[str] | None = None
+        """Ids given so far; kept only where roots may overlap."""
+        self.real_roots: list[str] = []
+        self.links: list[_Place] = []
+        """Links met, followed once all else is known."""
+        self.seen: set[int] = set()
+        """Every folder entered and every file given, as `_identity` names them."""
+        self.patterns = bool(options.include or options.exclude)
+        """Most walks have none, and need not say for each file where it lies."""
+        self.include = Matcher(options.include)
+        self.exclude = Matcher(options.exclude)
 
     def run(self, roots: list[str]) -> Iterator[Source | Failure]:
         base = os.path.commonpath([os.path.dirname(root) for root in roots])  # noqa: PTH120 - as str, for speed
@@ -129,7 +125,7 @@ class _Walk:
             if Path(root).is_dir():
                 yield from self._folder(place)
             else:
-                yield from self._file(place, Path(root).stat(), named=True)
+                yield from self._named(place)
         while self.links:
             links, self.links = self.links, []
             for link in links:
@@ -137,49 +133,57 @@ class _Walk:
 
     def _folder(self, top: _Place) -> Iterator[Source | Failure]:
         """Files below `top`, depth first by name; iterative, as folders nest deeper than Python's stack."""
-        stack: list[Iterator[tuple[_Place, os.DirEntry[str]] | Failure]] = [self._entries(top)]
+        stack = [iter(self._entries(top))]
         while stack:
-            item = next(stack[-1], None)
-            if item is None:
-                stack.pop()
-            elif isinstance(item, Failure):
-                yield item
-            elif item[1].is_symlink():
-                self.links.append(item[0])
-            elif item[1].is_dir():
-                stack.append(self._entries(item[0]))
+            for item in stack[-1]:
+                if not isinstance(item, _Place):
+                    yield item
+                elif item.is_link:
+                    self.links.append(item)
+                else:
+                    stack.append(iter(self._entries(item)))
+                    break
             else:
-                yield from self._entry(*item)
+                stack.pop()
 
-    def _entries(self, folder: _Place) -> Iterator[tuple[_Place, os.DirEntry[str]] | Failure]:
+    def _entries(self, folder: _Place) -> list[_Item]:
         """What lies in a folder and is not left out, by name."""
         try:
             with os.scandir(folder.path) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
-            self._first_visit(Path(folder.path).stat())
+                entries = {entry.name: entry for entry in scan}
+            self.seen.add(_identity(os.stat(folder.path)))  # noqa: PTH116 - as str, for speed
         except OSError as error:
-            yield Failure(folder.id, f"folder cannot be listed ({error.strerror}); check its permissions")
-            return
-        if {entry.name for entry in entries} >= _INDEX:
+            reason = f"folder cannot be listed ({error.strerror}); check its permissions"
+            return [Failure(folder.id, reason, folder.path)]
+        if entries.keys() >= _INDEX:
             self.report.skip("index of ragembed")
-            return
-        for entry in entries:
-            name = entry.name
-            shown = name if name.isascii() else printable(name)
+            return []
+        items = [self._entry(folder, name, entries[name]) for name in sorted(entries)]
+        return [item for item in items if item is not None]
+
+    def _entry(self, folder: _Place, name: str, entry: os.DirEntry[str]) -> _Item | None:
+        """One entry of a folder; None where it is left out."""
+        shown = name if name.isascii() else printable(name)
+        is_link = entry.is_symlink()
+        is_folder = _leads_to_folder(entry) if is_link else entry.is_dir()
+        below, included = "", True
+        if self.patterns:
             below = f"{folder.below}/{shown}" if folder.below else shown
-            is_folder = _leads_to_folder(entry)
-            reason = self._left_out(shown, below, is_folder)
-            if reason:
-                self.report.skip(reason)
-                continue
             chosen = self.include.decide(below, is_folder) if self.options.include else None
-            place = _Place(
-                entry.path, f"{folder.id}/{shown}", below, folder.included if chosen is None else chosen
-            )
-            if is_folder or place.included:
-                yield place, entry
-            else:
-                self.report.skip("not included")
+            included = folder.included if chosen is None else chosen
+        reason = self._left_out(shown, below, is_folder)
+        if reason or not (is_folder or included):
+            self.report.skip(reason or "not included")
+            return None
+        identifier = f"{folder.id}/{shown}"
+        if is_folder or is_link:
+            return _Place(entry.path, identifier, below, included, is_link)
+        try:
+            info = entry.stat()
+        except OSError as error:  # gone since the folder was listed, or not ours to see
+            reason = f"file cannot be looked at ({error.strerror}); check its permissions"
+            return Failure(identifier, reason, entry.path)
+        return self._file(entry.path, identifier, info)
 
     def _left_out(self, name: str, below: str, is_folder: bool) -> str | None:
         chosen = self.exclude.decide(below, is_folder) if self.options.exclude else None
@@ -189,31 +193,32 @@ class _Walk:
             return "hidden"
         return "tool folder" if is_folder and name in TOOL_FOLDERS else None
 
-    def _entry(self, place: _Place, entry: os.DirEntry[str]) -> Iterator[Source | Failure]:
-        try:
-            info = entry.stat()
-        except OSError as error:  # gone since the folder was listed, or not ours to see
-            yield Failure(place.id, f"file cannot be looked at ({error.strerror}); check its permissions")
-            return
-        yield from self._file(place, info)
+    def _named(self, place: _Place) -> Iterator[Source | Failure]:
+        """A file that is named: it is given, or is a failure."""
+        item = self._file(place.path, place.id, os.stat(place.path), named=True)  # noqa: PTH116
+        if item is not None:
+            yield item
 
-    def _file(self, place: _Place, info: os.stat_result, named: bool = False) -> Iterator[Source | Failure]:
+    def _file(
+        self, path: str, identifier: str, info: os.stat_result, named: bool = False
+    ) -> Source | Failure | None:
+        """A file that is there; None where it is left out."""
         if self.ids is not None:
-            if place.id in self.ids:
-                return
-            self.ids.add(place.id)
-        self._first_visit(info)
+            if identifier in self.ids:
+                return None
+            self.ids.add(identifier)
+        self.seen.add(_identity(info))
         if not stat.S_ISREG(info.st_mode):
             if named:
-                yield Failure(place.id, "is no regular file; name a file or a folder")
-            else:
-                self.report.skip("no regular file")
-        elif not named and suffix(place.id) in BINARY_SUFFIXES:
+                return Failure(identifier, "is no regular file; name a file or a folder", path)
+            self.report.skip("no regular file")
+        elif not named and is_binary_name(identifier):
             self.report.skip(BINARY)
         elif info.st_size > self.options.max_bytes:
-            yield Failure(place.id, str(too_large(info.st_size, self.options.max_bytes)))
+            return Failure(identifier, str(too_large(info.st_size, self.options.max_bytes)), path)
         else:
-            yield Source(Path(place.path), place.id, info.st_size, info.st_mtime_ns, named)
+            return Source(path, identifier, info.st_size, info.st_mtime_ns, named)
+        return None
 
     def _link(self, link: _Place) -> Iterator[Source | Failure]:
         """What a link adds: a file or folder inside the roots that was not met otherwise."""
@@ -225,19 +230,21 @@ class _Walk:
             return
         if not any(os.path.commonpath([target, root]) == root for root in self.real_roots):
             self.report.skip("link out of the folder")
-        elif (info.st_dev, info.st_ino) in self.seen:
+        elif _identity(info) in self.seen:
             self.report.skip("link to what is read anyway")
         elif stat.S_ISDIR(info.st_mode):
             yield from self._folder(link)
-        else:
-            yield from self._file(link, info)
-
-    def _first_visit(self, info: os.stat_result) -> None:
-        self.seen.add((info.st_dev, info.st_ino))
+        elif item := self._file(link.path, link.id, info):
+            yield item
 
 
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+def _identity(info: os.stat_result) -> int:
+    """Device and inode in one number: a set of tuples would keep the garbage collector busy."""
+    return info.st_dev << 64 | info.st_ino
+
+
+def _leads_to_folder(link: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle
+        return link.is_dir()
+    except OSError:  # it leads to itself
         return False

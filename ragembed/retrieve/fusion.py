@@ -19,9 +19,9 @@ class Fused:
 
 
 def reciprocal_rank_fusion(
-    lists: Sequence[Sequence[tuple[int, float]]], k: int, constant: int = RRF_K
+    lists: Sequence[Sequence[tuple[int, float]]], constant: int = RRF_K
 ) -> list[Fused]:
-    """The k best of ``sum over lists of 1 / (constant + rank)``, ranks from 1; equal scores by row.
+    """All rows of the lists by ``sum over lists of 1 / (constant + rank)``, ranks from 1; equal scores by row.
 
     Each list holds (row, score), best first. Only ranks count, so the lists' scores need no common scale
     (Cormack, Clarke & Buettcher, SIGIR 2009).
@@ -32,4 +32,4 @@ def reciprocal_rank_fusion(
             fused = found.setdefault(row, Fused(row, 0.0, {}))
             fused.score += 1 / (constant + rank)
             fused.parts[number] = (rank, score)
-    return sorted(found.values(), key=lambda fused: (-fused.score, fused.row))[:k]
+    return sorted(found.values(), key=lambda fused: (-fused.score, fused.row))

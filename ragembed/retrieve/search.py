@@ -3,49 +3,75 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed.base import Embedder
 from ragembed.errors import CorruptError, QueryError
-from ragembed.index.catalog import Catalog, SegmentRecord
-from ragembed.index.postings import Postings
+from ragembed.index.catalog import Catalog
+from ragembed.index.records import SegmentRecord
+from ragembed.index.runs import Rows
 from ragembed.index.sparse import SparseIndex, SparseSegment
 from ragembed.index.store import Store
 from ragembed.retrieve.fusion import Fused, reciprocal_rank_fusion
+from ragembed.retrieve.sides import DenseSide, Side, SparseSide
 from ragembed.types import Hit
 
 if TYPE_CHECKING:
     from ragembed.embed.lexical import Lexical
-    from ragembed.index.dense import DenseIndex
+    from ragembed.embed.weighting import Weighting
+    from ragembed.filters.conditions import Condition
+    from ragembed.index.selection import Selection
 
 LONGEST_QUERY = 1 << 20
 """Characters; a longer query is surely a file that was meant to be indexed."""
 _DEPTH = 200
 """How far down each embedder's list a fusion looks, or k where that is more: a constant, so that up to here the first
 hits are the same whatever k is."""
+_SELECTIONS = 64
+"""Filters whose rows are remembered."""
 
-Ranked = list[tuple[int, float]]
 T = TypeVar("T")
 
 
-class Searcher:
-    """Searches a store with the embedders it was made by. Not for several threads at once."""
+@dataclass(slots=True)
+class _View:
+    """One state of the index, loaded. Searches that began with it end with it, whatever is loaded meanwhile."""
 
-    def __init__(self, store: Store, embedders: Sequence[Embedder]) -> None:
+    generation: int
+    loaded: dict[str, tuple[Any, Rows]]
+    """Content and rows of each segment by its name."""
+    sides: list[Side]
+    selections: dict[Condition, Selection] = field(default_factory=dict)
+
+
+class OutdatedError(Exception):
+    """The index's embedders are not those that the searcher has: what they learnt was learnt anew, or forgotten."""
+
+
+class Searcher:
+    """Searches a store with the embedders it was made by. Threads may share it."""
+
+    def __init__(
+        self, store: Store, embedders: Sequence[Embedder], made_by: Sequence[EmbedderRecord]
+    ) -> None:
+        """`made_by` is what the index recorded of the embedders when they were loaded."""
         self.store = store
         self.embedders = embedders
-        self._generation = -1
-        self._loaded: dict[str, Any] = {}
-        self._indexes: list[_Side] = []
+        self.made_by = tuple(made_by)
+        self._view = _View(-1, {}, [])
+        self._loading = threading.Lock()
 
-    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """The k best chunks for each query."""
+    def search(self, queries: Sequence[str], k: int, condition: Condition | None = None) -> list[list[Hit]]:
+        """The k best chunks for each query, of those that meet the condition."""
         check(queries, k)
-        with self._state() as catalog:
-            ranked = self._rank(queries, k)
+        with self._state() as (catalog, view):
+            ranked = _Ranking(catalog, view, queries, condition).best(range(len(queries)), k)
             chunks = self._complete(catalog.chunks(rows := _rows(ranked)), rows)
         names = [str(embedder.spec) for embedder in self.embedders]
         return [
@@ -56,16 +82,19 @@ class Searcher:
             for hits in ranked
         ]
 
-    def search_documents(self, queries: Sequence[str], k: int) -> list[dict[str, float]]:
+    def search_documents(
+        self, queries: Sequence[str], k: int, condition: Condition | None = None
+    ) -> list[dict[str, float]]:
         """The k best documents for each query, each scored by its best chunk (MaxP, Dai & Callan 2019)."""
         check(queries, k)
-        with self._state() as catalog:
+        with self._state() as (catalog, view):
             counts = catalog.counts()
             depth = k if counts["chunks"] == counts["documents"] else 4 * k
+            ranking = _Ranking(catalog, view, queries, condition)
             results: list[dict[str, float]] = [{} for _ in queries]
             open_queries = list(range(len(queries)))
             while open_queries:
-                ranked = self._rank([queries[i] for i in open_queries], depth)
+                ranked = ranking.best(open_queries, depth)
                 owner = self._complete(catalog.document_ids(rows := _rows(ranked)), rows)
                 unfinished = []
                 for i, hits in zip(open_queries, ranked, strict=True):
@@ -80,7 +109,7 @@ class Searcher:
         return results
 
     @contextlib.contextmanager
-    def _state(self) -> Iterator[Catalog]:
+    def _state(self) -> Iterator[tuple[Catalog, _View]]:
         """One unchanging state of the index, with all segments that it names loaded.
 
         A writer may merge segments away before they are loaded; then the next state is taken.
@@ -89,11 +118,11 @@ class Searcher:
             with self.store.snapshot() as catalog:
                 generation = catalog.generation()
                 try:
-                    self._refresh(catalog, generation)
+                    view = self._loaded(catalog, generation)
                 except CorruptError as error:
                     failed = error
                 else:
-                    yield catalog
+                    yield catalog, view
                     return
             with self.store.snapshot() as catalog:
                 if catalog.generation() == generation:
@@ -107,105 +136,172 @@ class Searcher:
             )
         return found
 
-    def _rank(self, queries: Sequence[str], k: int) -> list[list[Fused]]:
-        if len(self._indexes) == 1:
-            return [
-                [Fused(row, score, {0: (rank, score)}) for rank, (row, score) in enumerate(hits, 1)]
-                for hits in self._indexes[0].search(queries, k)
+    def _loaded(self, catalog: Catalog, generation: int) -> _View:
+        """The state of the catalog in memory; segments that are there already are kept."""
+        view = self._view
+        if view.generation == generation:
+            return view
+        with self._loading:
+            if self._view.generation == generation:
+                return self._view
+            config = PipelineConfig.from_json(catalog.setting("config"))
+            if config.embedders != self.made_by:
+                raise OutdatedError
+            records = catalog.segments()
+            dead = np.array(catalog.dead_rows(), np.int64)
+            self._complain_of_gaps(catalog, records, len(dead))
+            known = self._view.loaded
+            loaded = {record.name: known[record.name] for record in records if record.name in known}
+            sides = [
+                self._side(embedder, [r for r in records if r.embedder == number], dead, loaded)
+                for number, embedder in enumerate(self.embedders)
             ]
-        depth = max(k, _DEPTH)
-        sides = [index.search(queries, depth) for index in self._indexes]
-        return [reciprocal_rank_fusion(lists, k) for lists in zip(*sides, strict=True)]
+            view = _View(generation, loaded, sides)
+            if generation > self._view.generation:  # a thread that began earlier may come here later
+                self._view = view
+            return view
 
-    def _refresh(self, catalog: Catalog, generation: int) -> None:
-        """Load the segments that the catalog names now; those already loaded are kept."""
-        if generation == self._generation:
-            return
-        records = catalog.segments()
-        dead = np.array(catalog.dead_rows(), np.int64)
-        names = {record.name for record in records}
-        self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in names}
-        self._indexes = []
+    def _complain_of_gaps(self, catalog: Catalog, records: Sequence[SegmentRecord], dead: int) -> None:
+        """Raise `CorruptError` where an embedder's segments cannot hold all chunks: it would miss some silently."""
+        chunks = catalog.counts()["chunks"]
         for number, embedder in enumerate(self.embedders):
-            own = [record for record in records if record.embedder == number]
-            side = (
-                self._sparse_side(embedder, own, dead)
-                if embedder.kind == "sparse"
-                else self._dense_side(embedder, own, dead)
-            )
-            self._indexes.append(side)
-        self._generation = generation
+            held = sum(record.rows for record in records if record.embedder == number)
+            if held < chunks or held > chunks + dead:
+                raise CorruptError(
+                    f"the segments of {embedder.spec} hold {held} rows, for {chunks} chunks and {dead} deleted ones",
+                    f"run: ragembed verify {self.store.folder} --repair",
+                )
 
-    def _sparse_side(self, embedder: Embedder, records: Sequence[SegmentRecord], dead: np.ndarray) -> _Side:
-        segments = []
+    def _side(
+        self,
+        embedder: Embedder,
+        records: Sequence[SegmentRecord],
+        dead: Rows,
+        loaded: dict[str, tuple[Any, Rows]],
+    ) -> Side:
         for record in records:
-            if record.name not in self._loaded:
-                self._loaded[record.name] = self.store.load_postings(record)
-            postings: Postings = self._loaded[record.name]
-            rows = np.arange(record.first_row, record.first_row + record.rows)
-            gone = _positions(dead, record)
-            mask = None
-            if len(gone):
-                mask = np.zeros(record.rows, np.bool_)
-                mask[gone] = True
-            segments.append(SparseSegment(postings, rows, mask))
-        lexical = cast("Lexical", embedder)
-        return _SparseSide(lexical, SparseIndex(segments, lexical.weighting))
-
-    def _dense_side(self, embedder: Embedder, records: Sequence[SegmentRecord], dead: np.ndarray) -> _Side:
+            if record.name not in loaded:
+                content = (
+                    self.store.load_postings(record)
+                    if embedder.kind == "sparse"
+                    else self.store.load_flat(record, embedder.dimension)
+                )
+                loaded[record.name] = content, self.store.rows_of(record)
+        held = [loaded[record.name] for record in records]
+        gone = [np.isin(rows, dead, assume_unique=True) if len(dead) else None for _, rows in held]
+        if embedder.kind == "sparse":
+            postings = [
+                SparseSegment(content, rows, mask if mask is not None and mask.any() else None)
+                for (content, rows), mask in zip(held, gone, strict=True)
+            ]
+            return SparseSide(embedder, SparseIndex(postings, _weighting(embedder)))
         from ragembed.index.dense import DenseIndex, DenseSegment
 
-        segments = []
-        for record in records:
-            if record.name not in self._loaded:
-                self._loaded[record.name] = self.store.load_flat(record, embedder.dimension)
-            segments.append(
-                DenseSegment(self._loaded[record.name], record.first_row, _positions(dead, record))
-            )
-        return _DenseSide(embedder, DenseIndex(segments, embedder.dimension) if segments else None)
+        nothing = np.zeros(0, np.int64)
+        vectors = [
+            DenseSegment(content, rows, nothing if mask is None else np.flatnonzero(mask))
+            for (content, rows), mask in zip(held, gone, strict=True)
+        ]
+        return DenseSide(embedder, DenseIndex(vectors, embedder.dimension) if vectors else None)
 
 
-def _positions(dead: np.ndarray, record: SegmentRecord) -> np.ndarray:
-    """Where in a segment those of the `dead` rows, ascending, lie that it holds."""
-    first, last = np.searchsorted(dead, (record.first_row, record.first_row + record.rows))
-    return dead[first:last] - record.first_row
+class _Ranking:
+    """The ranking of chunks for some queries, to any depth. Equal scores are ordered by document and place in it, so
+    that an index gives the same lists whatever way it came to hold what it holds.
+    """
+
+    def __init__(
+        self, catalog: Catalog, view: _View, queries: Sequence[str], condition: Condition | None
+    ) -> None:
+        self._catalog = catalog
+        self._sides = view.sides
+        self._selection = _selection(catalog, view, condition)
+        self._encoded = [side.encode(queries) for side in view.sides]
+
+    def best(self, which: Sequence[int], k: int) -> list[list[Fused]]:
+        """The k best chunks for each of those queries."""
+        if len(self._sides) == 1:
+            return [
+                [Fused(row, score, {0: (rank, score)}) for rank, (row, score) in enumerate(hits, 1)]
+                for hits in self._lists(0, which, k)
+            ]
+        lists = [self._lists(number, which, max(k, _DEPTH)) for number in range(len(self._sides))]
+        ranked = [reciprocal_rank_fusion(parts) for parts in zip(*lists, strict=True)]
+        tied = {fused.row for hits in ranked for fused in _tied(hits, [hit.score for hit in hits], k)}
+        if tied:
+            place = self._catalog.places(sorted(tied))
+            nowhere = ("", 0)
+            for hits in ranked:
+                hits.sort(key=lambda fused: (-fused.score, place.get(fused.row, nowhere)))
+        return [hits[:k] for hits in ranked]
+
+    def _lists(self, number: int, which: Sequence[int], k: int) -> list[list[tuple[int, float]]]:
+        """One embedder's k best (row, score) for each of those queries."""
+        found = self._with_ties(number, list(which), k)
+        lists = [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
+        tied = {row for hits in lists for row, _ in _tied(hits, [score for _, score in hits], k)}
+        if tied:
+            place = self._catalog.places(sorted(tied))
+            nowhere = ("", 0)
+            for hits in lists:
+                hits.sort(key=lambda hit: (-hit[1], place.get(hit[0], nowhere)))
+        return [hits[:k] for hits in lists]
+
+    def _with_ties(self, number: int, which: list[int], k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The k best rows and scores for each of those queries, and all that equal the last of them."""
+        side, encoded = self._sides[number], self._encoded[number]
+        width = k + 1
+        found = side.search(encoded, which, width, self._selection)
+        unsure = list(range(len(which)))
+        while True:
+            unsure = [
+                i for i in unsure if len(found[i][1]) == width and found[i][1][k - 1] == found[i][1][-1]
+            ]
+            if not unsure:
+                return found
+            width *= 4
+            again = side.search(encoded, [which[i] for i in unsure], width, self._selection)
+            for i, answer in zip(unsure, again, strict=True):
+                found[i] = answer
+
+
+def _selection(catalog: Catalog, view: _View, condition: Condition | None) -> Selection | None:
+    if condition is None:
+        return None
+    from ragembed.index.selection import Selection
+
+    known = view.selections.get(condition)
+    if known is None:
+        known = Selection(np.array(catalog.rows_where(condition), np.int64))
+        if len(view.selections) >= _SELECTIONS:
+            view.selections.clear()
+        view.selections[condition] = known
+    return known
+
+
+def _tied(hits: Sequence[T], scores: Sequence[float], k: int) -> list[T]:
+    """Those of `hits`, best first, that have the score of a neighbour, as far as that matters to the first k."""
+    tied = []
+    for i, hit in enumerate(hits):
+        if i > k and scores[i] != scores[k - 1]:
+            break
+        if (i and scores[i] == scores[i - 1]) or (i + 1 < len(scores) and scores[i] == scores[i + 1]):
+            tied.append(hit)
+    return tied
+
+
+def _weighting(embedder: Embedder) -> Weighting:
+    return cast("Lexical", embedder).weighting
 
 
 def _rows(ranked: Sequence[Sequence[Fused]]) -> list[int]:
     return sorted({fused.row for hits in ranked for fused in hits})
 
 
-class _Side(Protocol):
-    """One embedder's part of the index."""
-
-    def search(self, queries: Sequence[str], k: int) -> list[Ranked]: ...
-
-
-class _SparseSide:
-    def __init__(self, embedder: Lexical, index: SparseIndex) -> None:
-        self.embedder = embedder
-        self.index = index
-
-    def search(self, queries: Sequence[str], k: int) -> list[Ranked]:
-        found = self.index.search_many([self.embedder.analyzer.terms(query) for query in queries], k)
-        return [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
-
-
-class _DenseSide:
-    def __init__(self, embedder: Embedder, index: DenseIndex | None) -> None:
-        self.embedder = embedder
-        self.index = index
-
-    def search(self, queries: Sequence[str], k: int) -> list[Ranked]:
-        if self.index is None:
-            return [[] for _ in queries]
-        vectors = cast("np.ndarray", self.embedder.embed_queries(queries))
-        found = self.index.search_many(vectors, k)
-        return [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
-
-
 def check(queries: Sequence[str], k: int) -> None:
     """Raise `QueryError` for a query or a k that makes no sense."""
+    if isinstance(queries, str):
+        raise QueryError("search_many was given one text, not a list", "give a list, or call search")
     if k < 1:
         raise QueryError(f"k is {k}", "ask for at least 1 hit")
     for number, query in enumerate(queries, 1):

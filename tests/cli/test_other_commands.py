@@ -124,7 +124,9 @@ def test_datasets(run: Any, tmp_path: Path) -> None:
 def test_doctor(run: Any) -> None:
     found = run("doctor", "--json").json()
     assert found["core"]["numpy"] == np.__version__
-    assert set(found["extras"]) == {"fast", "tokenizers", "st", "offline", "files", "eval"}
+    assert set(found["extras"]) == {
+        "fast", "tokenizers", "st", "offline", "files", "watch", "parquet", "eval",
+    }  # fmt: skip
     assert "numpy" in run("doctor").out
 
 

@@ -133,6 +133,10 @@ def test_damaged_state_is_told(tmp_path: Path) -> None:
     fitted(dimension=3).save(tmp_path)
     with pytest.raises(EmbeddingError, match=r"shape \(9, 3\), not \(9, 5\); .*fit"):
         LSA(dimension=5).load_state(tmp_path)
+    for terms in ('{"terms": 5}', '{"terms": [[]]}', '["car"]'):
+        (tmp_path / "lsa.json").write_text(terms)
+        with pytest.raises(EmbeddingError, match=r"holds no saved lsa .*; fit"):
+            load_embedder(tmp_path)
     (tmp_path / "lsa.safetensors").write_bytes(b"nonsense")
     with pytest.raises(EmbeddingError, match=r"holds no saved lsa .*; fit"):
         load_embedder(tmp_path)
@@ -143,6 +147,37 @@ def test_state_changes_with_the_corpus() -> None:
     other.fit([*CORPUS, "car"])
     assert other.state_hash() != fitted(dimension=3).state_hash()
     assert LSA().state_hash() is None
+
+
+def test_words_of_deleted_texts_are_forgotten(tmp_path: Path) -> None:
+    embedder = fitted(dimension=4)
+    before, state = embedder.embed(CORPUS), embedder.state_hash()
+    kept = [text for text in CORPUS if "tulip" not in text]
+    assert embedder.forget(iter(kept))
+    assert embedder.state_hash() != state
+    assert not embedder.embed(["tulip"]).any()
+    places = [CORPUS.index(text) for text in kept]
+    np.testing.assert_array_equal(embedder.embed(kept), before[places])  # to the last bit
+    assert not embedder.forget(kept)
+    embedder.save(tmp_path)
+    assert all(b"tulip" not in file.read_bytes() for file in tmp_path.iterdir())
+    again = load_embedder(tmp_path)
+    assert again.state_hash() == embedder.state_hash()
+    np.testing.assert_array_equal(again.embed(kept), before[places])
+
+
+def test_everything_may_be_forgotten(tmp_path: Path) -> None:
+    embedder = fitted(dimension=4)
+    assert embedder.forget([])
+    embedder.save(tmp_path)
+    again = load_embedder(tmp_path)
+    np.testing.assert_array_equal(again.embed(["car engine", ""]), np.zeros((2, 4), np.float32))
+    assert not again.forget(["car"])
+
+
+def test_what_keeps_no_words_forgets_none() -> None:
+    for spec in ("bm25", "tfidf", "random-projection"):
+        assert not EMBEDDERS.create(spec).forget([])
 
 
 def test_errors() -> None:

@@ -2,32 +2,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ragembed.errors import CorruptError
-from ragembed.index.files import check_file, durable_file, write_durably
+from ragembed.errors import CorruptError, StoreError
+from ragembed.index.files import HashedFile, check_file, durable_file
 
 
-def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
-    digest = write_durably(tmp_path / "a", b"content")
-    assert digest == hashlib.sha256(b"content").hexdigest()
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-    check_file(tmp_path / "a", 7, digest)
-
-
-def in_pieces(path: Path) -> None:
+def write(path: Path) -> HashedFile:
     with durable_file(path) as file:
         file.write(b"con")
         file.write(b"tent")
+    return file
+
+
+def test_a_written_file_is_whole_and_alone(tmp_path: Path) -> None:
+    file = write(tmp_path / "a")
     assert (file.size, file.sha256) == (7, hashlib.sha256(b"content").hexdigest())
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    check_file(tmp_path / "a", 7, file.sha256)
 
 
-@pytest.mark.parametrize("write", [in_pieces, lambda path: write_durably(path, b"content")])
 def test_the_content_is_durable_before_its_name_and_that_before_anything_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], object]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[object] = []
     fsync, replace = os.fsync, Path.replace
@@ -51,8 +49,8 @@ def test_the_content_is_durable_before_its_name_and_that_before_anything_else(
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()  # a file cannot be renamed to a folder
-    with pytest.raises(OSError, match="directory"):
-        write_durably(tmp_path / "a", b"content")
+    with pytest.raises(StoreError, match=r"a cannot be written \(Is a directory\); check its disk"):
+        write(tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 

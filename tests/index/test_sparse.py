@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ragembed.embed.weighting import BM25Weighting, CountWeighting, OneHotWeight
 from ragembed.index import sparse
 from ragembed.index.merge import merge_postings
 from ragembed.index.postings import postings_of_terms
+from ragembed.index.selection import Selection
 from ragembed.index.sparse import SparseIndex, SparseSegment, merge_best
 
 WEIGHTINGS: list[Weighting] = [OneHotWeighting(), CountWeighting(), TfIdfWeighting(), BM25Weighting()]
@@ -128,6 +130,46 @@ def test_compiled_it_scores_the_same_bit_for_bit(
         assert search(segments, weighting, queries, k, True) == search(segments, weighting, queries, k, False)
 
 
+@compiled_or_not
+@weightings
+@given(
+    steps=STEPS,
+    queries=QUERIES,
+    k=st.integers(1, 20),
+    chosen=st.sets(st.integers(0, 15)),
+    times=st.integers(1, 2),
+)
+def test_a_selection_picks_from_the_full_answer_and_changes_no_score(
+    weighting: Weighting,
+    compiled: bool,
+    steps: list[tuple[str, list[object]]],
+    queries: list[Terms],
+    k: int,
+    chosen: set[int],
+    times: int,
+) -> None:
+    collection = Collection()
+    collection.apply(steps)
+    full = search(collection.parts(), weighting, queries, 10**6, False)
+    expected = []
+    for rows, scores in full:
+        hits = [hit for hit in zip(rows, scores, strict=True) if hit[0] in chosen][:k]
+        expected.append(([row for row, _ in hits], [score for _, score in hits]))
+    selection = Selection(np.array(sorted(chosen & set(collection.living)), np.int64))
+    index = SparseIndex(collection.parts(), weighting, compiled=compiled)
+    for _ in range(times):
+        found = index.search_many(queries, k, selection)
+        assert [(rows.tolist(), scores.tolist()) for rows, scores in found] == expected
+
+
+def test_a_dead_row_in_a_selection_stays_dead() -> None:
+    dead = np.array([True, False])
+    index = SparseIndex(
+        [SparseSegment(postings_of_terms([["a"], ["a"]]), np.arange(2), dead)], BM25Weighting()
+    )
+    assert index.search(["a"], 5, Selection(np.arange(2)))[0].tolist() == [1]
+
+
 def many_documents(count: int, seed: int) -> list[Terms]:
     """Documents of a skewed vocabulary, with many equal ones among them."""
     random = np.random.default_rng(seed)
@@ -202,6 +244,34 @@ def test_searching_often_changes_no_score() -> None:
     for rows, scores in found[1:]:
         assert rows.tolist() == found[0][0].tolist()
         assert scores.tolist() == found[0][1].tolist()
+
+
+@compiled_or_not
+def test_any_number_of_threads_may_search(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse, "_MOST_TERMS", 20)  # the numbering of terms starts anew now and then
+    documents = many_documents(300, 4)
+    segment = SparseSegment(postings_of_terms(documents), np.arange(300))
+    queries = [[f"t{i}", f"t{j}"] for i in range(1, 40) for j in (1, i + 1)]
+    expected = [SparseIndex([segment], TfIdfWeighting(), compiled=False).search(q, 10) for q in queries]
+    index = SparseIndex([SparseSegment(segment.postings, segment.rows)], TfIdfWeighting(), compiled=compiled)
+    start = threading.Barrier(4)
+    wrong: list[Terms] = []
+
+    def work(seed: int) -> None:
+        start.wait()
+        for number in np.random.default_rng(seed).permutation(np.tile(np.arange(len(queries)), 3)):
+            rows, scores = index.search(queries[number], 10)
+            if not (
+                np.array_equal(rows, expected[number][0]) and np.array_equal(scores, expected[number][1])
+            ):
+                wrong.append(queries[number])
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 def test_the_memory_for_query_terms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,21 @@ import numpy as np
 import pytest
 
 from ragembed.errors import CorruptError, LockedError, NotAnIndexError, StoreError
+from ragembed.index import catalog as catalog_module
 from ragembed.index import store as store_module
-from ragembed.index.catalog import CATALOG_NAME, FileRecord, SegmentRecord
-from ragembed.index.dense import vectors_of
+from ragembed.index.catalog import CATALOG_NAME
+from ragembed.index.content import chunk_digest
+from ragembed.index.files import SEGMENTS
+from ragembed.index.flat import vectors_of
 from ragembed.index.postings import postings_of_terms
-from ragembed.index.store import SEGMENTS, Entry, Store, Writer
+from ragembed.index.records import FileRecord, SegmentRecord
+from ragembed.index.runs import contiguous, decode_runs
+from ragembed.index.store import Store
+from ragembed.index.writer import Entry, Writer
 from ragembed.types import Chunk, Document
+
+MOST = 1 << 30
+"""Bytes of a segment, more than any here."""
 
 
 @pytest.fixture
@@ -33,30 +43,62 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def entry(identifier: str, *texts: str, file: str | None = None, **metadata: Any) -> Entry:
     chunks = [Chunk(f"{identifier}::{n}", identifier, text, 0, len(text)) for n, text in enumerate(texts)]
-    return Entry(Document(identifier, " ".join(texts), metadata), chunks, f"hash of {texts}", file)
+    hashes = [chunk_digest(chunk) for chunk in chunks]
+    return Entry(Document(identifier, " ".join(texts), metadata), chunks, hashes, f"hash of {texts}", file)
 
 
 def put(writer: Writer, *entries: Entry, delete: Sequence[str] = ()) -> None:
     """Commit entries with postings of their words and with vectors (number of letters, 1)."""
-    texts = [chunk.text for entry in entries for chunk in entry.chunks]
+    plan = writer.plan(entries, delete)
+    texts = [chunk.text for chunk in plan.fresh]
     vectors = np.array([[len(text), 1] for text in texts], np.float32).reshape(-1, 2)
-    writer.commit(entries, [postings_of_terms([text.split() for text in texts]), vectors], delete=delete)
+    writer.commit(plan, [postings_of_terms([text.split() for text in texts]), vectors])
 
 
 def files_of(store: Store) -> set[str]:
     return {path.name for path in (store.folder / SEGMENTS).iterdir()}
 
 
+def segments(store: Store) -> list[SegmentRecord]:
+    with store.snapshot() as catalog:
+        return catalog.segments()
+
+
 def named(store: Store) -> set[str]:
-    return {record.name for record in store.catalog.segments()}
+    return {record.name for record in segments(store)}
+
+
+def counts(store: Store) -> dict[str, int]:
+    with store.snapshot() as catalog:
+        return catalog.counts()
+
+
+def texts(store: Store) -> dict[int, str]:
+    with store.snapshot() as catalog:
+        return {row: chunk.text for row, chunk in catalog.chunks(range(100)).items()}
+
+
+def dead(store: Store) -> list[int]:
+    with store.snapshot() as catalog:
+        return catalog.dead_rows()
+
+
+def rows_of(record: SegmentRecord) -> list[int]:
+    rows: list[int] = decode_runs(record.runs, record.rows, record.name).tolist()
+    return rows
+
+
+def settings(store: Store) -> dict[str, Any]:
+    with store.snapshot() as catalog:
+        return catalog.settings()
 
 
 # making
 
 
 def test_a_new_index_is_empty(store: Store) -> None:
-    assert store.catalog.settings() == {"name": "test"}
-    assert store.catalog.counts() == {"files": 0, "documents": 0, "chunks": 0}
+    assert settings(store) == {"name": "test"}
+    assert counts(store) == {"files": 0, "documents": 0, "chunks": 0}
     assert {path.name for path in store.folder.iterdir()} >= {"catalog.db", "embedders", "segments"}
 
 
@@ -80,8 +122,12 @@ def test_where_an_index_may_be_made(tmp_path: Path) -> None:
 def test_a_making_that_was_interrupted_can_be_repeated(tmp_path: Path, left: list[str]) -> None:
     for name in left:
         (tmp_path / "index" / name).mkdir(parents=True)
+    for name in ("write.lock", "catalog.db.tmp", "catalog.db.tmp-journal"):
+        (tmp_path / "index" / name).write_bytes(b"SQLite format 3")
     Store.create(tmp_path / "index", {"name": "again"}).close()
-    assert Store(tmp_path / "index").catalog.settings() == {"name": "again"}
+    with closing(Store(tmp_path / "index")) as again:
+        assert settings(again) == {"name": "again"}
+    assert sorted(path.name for path in (tmp_path / "index").glob("*.tmp*")) == []
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -97,7 +143,8 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
 
 def test_the_folders_of_a_new_index_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: set[Path] = set()
-    monkeypatch.setattr(store_module, "sync_folder", synced.add)
+    for module in (store_module, catalog_module):
+        monkeypatch.setattr(module, "sync_folder", synced.add)
     Store.create(tmp_path / "deep" / "new", {}).close()
     assert synced == {tmp_path / "deep" / "new", tmp_path / "deep", tmp_path}
 
@@ -126,21 +173,22 @@ def test_segments_are_durable_before_the_commit_that_names_them(
     with store.writing() as writer:
         monkeypatch.setattr(os, "fsync", synced)
         monkeypatch.setattr(Path, "replace", renamed)
-        store.catalog.db.set_trace_callback(executed)
+        writer.catalog.db.set_trace_callback(executed)
         file = ["fsync file", "rename", "fsync folder"]
         put(writer, entry("a", "x"))
         assert calls == [*file, *file, "COMMIT"]  # postings and vectors
         put(writer, entry("b", "y"))
         calls.clear()
-        writer.merge([None, 2])
+        writer.merge([None, 2], MOST)
         assert calls == [*file, "COMMIT", *file, "COMMIT"]
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "..", "", ".hidden", "a\\b", "a\n"])
 def test_a_segment_named_outside_of_its_folder_is_refused(store: Store, name: str) -> None:
-    store.catalog.put_segment(SegmentRecord(name, 0, "postings", 1, 1, 1, "0"))
+    with store.writing() as writer, writer.transaction():
+        writer.catalog.put_segment(SegmentRecord(name, 0, "postings", 1, contiguous(1, 1), 1, "0"))
     with pytest.raises(CorruptError, match="which is no name of ours"):
-        store.catalog.segments()
+        segments(store)
     with pytest.raises(CorruptError, match="which is no name of ours"), store.writing():
         pass
 
@@ -148,16 +196,17 @@ def test_a_segment_named_outside_of_its_folder_is_refused(store: Store, name: st
 def test_a_commit_is_all_there(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x y", "x"), entry("b"), entry("c", "zzz"))
-        writer.commit([], [], files=[FileRecord("/f", "f", 1, 2, "h", "{}")])
-    sparse, dense = store.catalog.segments()
-    assert [(r.embedder, r.kind, r.first_row, r.rows) for r in (sparse, dense)] == [
-        (0, "postings", 1, 3),
-        (1, "flat", 1, 3),
+        writer.commit(writer.plan([]), [], files=[FileRecord("/f", "f", 1, 2, "h", "{}")])
+    sparse, dense = segments(store)
+    assert [(r.embedder, r.kind, rows_of(r)) for r in (sparse, dense)] == [
+        (0, "postings", [1, 2, 3]),
+        (1, "flat", [1, 2, 3]),
     ]
     assert store.load_postings(sparse).lengths.tolist() == [2, 1, 1]
     assert vectors_of(store.load_flat(dense, 2)).tolist() == [[3, 1], [1, 1], [3, 1]]
-    assert store.catalog.counts() == {"files": 1, "documents": 3, "chunks": 3}
-    assert store.catalog.document_ids([1, 2, 3]) == {1: "a", 2: "a", 3: "c"}
+    assert counts(store) == {"files": 1, "documents": 3, "chunks": 3}
+    with store.snapshot() as catalog:
+        assert catalog.document_ids([1, 2, 3]) == {1: "a", 2: "a", 3: "c"}
     assert files_of(store) == named(store)
 
 
@@ -165,81 +214,72 @@ def test_documents_are_replaced_and_deleted(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x"), entry("b", "y"), entry("c", "z"))
         put(writer, entry("b", "new", "two"), delete=["c"])
-        writer.commit([], [], delete=["unknown"])
-    assert store.catalog.counts()["documents"] == 2
-    assert store.catalog.dead_rows() == [2, 3]
-    assert {row: chunk.text for row, chunk in store.catalog.chunks(range(9)).items()} == {
-        1: "x",
-        4: "new",
-        5: "two",
-    }
+        put(writer, delete=["unknown"])
+    assert counts(store)["documents"] == 2
+    assert dead(store) == [2, 3]
+    assert texts(store) == {1: "x", 4: "new", 5: "two"}
 
 
 def test_a_document_without_chunks_makes_no_segment(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a"))
-    assert store.catalog.counts() == {"files": 0, "documents": 1, "chunks": 0}
+    assert counts(store) == {"files": 0, "documents": 1, "chunks": 0}
     assert files_of(store) == set()
 
 
 def test_an_error_in_a_commit_undoes_all_of_it(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x"))
-        before = (
-            store.catalog.counts(),
-            store.catalog.segments(),
-            store.catalog.dead_rows(),
-            store.catalog.next_row(),
-        )
+        catalog = writer.catalog
+
+        def state() -> list[object]:
+            return [catalog.counts(), catalog.segments(), catalog.dead_rows(), catalog.next_row()]
+
+        before = state()
         with pytest.raises(StoreError, match="the metadata of c cannot be stored"):
             put(writer, entry("b", "y"), entry("c", "z", bad=float("nan")), delete=["a"])
-        after = (
-            store.catalog.counts(),
-            store.catalog.segments(),
-            store.catalog.dead_rows(),
-            store.catalog.next_row(),
-        )
-        assert after == before
+        assert state() == before
         put(writer, entry("d", "later"))  # the writer can go on
-    assert store.catalog.chunks([2])[2].text == "later"
+    assert texts(store) == {1: "x", 2: "later"}
 
 
 def test_an_embedder_that_gives_too_few_vectors(store: Store) -> None:
     with store.writing() as writer, pytest.raises(StoreError, match="embedder 0 gave 1 vectors for 2 chunks"):
-        writer.commit([entry("a", "x", "y")], [postings_of_terms([["x"]])])
-    assert store.catalog.counts()["documents"] == 0
+        writer.commit(writer.plan([entry("a", "x", "y")]), [postings_of_terms([["x"]])])
+    assert counts(store)["documents"] == 0
 
 
 def test_a_full_disk_is_told_and_undone(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x"))
-        pages = store.catalog.db.execute("PRAGMA page_count").fetchone()[0]
-        store.catalog.db.execute(f"PRAGMA max_page_count = {pages}")
+        (pages,) = writer.catalog.db.execute("PRAGMA page_count").fetchone()
+        writer.catalog.db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match=r"the catalog .* cannot be used \(database or disk is full\)"):  # noqa: SIM117
         with store.writing() as writer:
             put(writer, entry("b", "y " * 100_000))
-    assert store.catalog.counts()["documents"] == 1
-    store.catalog.db.execute("PRAGMA max_page_count = 100000")
+    assert counts(store)["documents"] == 1
     with store.writing() as writer:
+        writer.catalog.db.execute("PRAGMA max_page_count = 100000")
         put(writer, entry("b", "y"))
-    assert store.catalog.counts()["documents"] == 2
+    assert counts(store)["documents"] == 2
 
 
 CRASH = """
 import os, sys
 from pathlib import Path
-from ragembed.index import store as module
 from ragembed.index.postings import postings_of_terms
+from ragembed.index.store import Store
+from ragembed.index.writer import Entry
 from ragembed.types import Chunk, Document
-store = module.Store(Path(sys.argv[1]))
+store = Store(Path(sys.argv[1]))
 with store.writing() as writer:
-    entry = module.Entry(Document("b", "y"), [Chunk("b::0", "b", "y", 0, 1)], "h")
+    entry = Entry(Document("b", "y"), [Chunk("b::0", "b", "y", 0, 1)], [b"digest"], "h")
     put_segment = writer.catalog.put_segment
     def crash(record):
         put_segment(record)
         os._exit(9)
     writer.catalog.put_segment = crash
-    writer.commit([entry], [postings_of_terms([["y"]])])
+    writer.commit(writer.plan([entry]), [postings_of_terms([["y"]])])
 """
 
 
@@ -251,7 +291,7 @@ def test_a_crash_before_the_commit_leaves_only_files_that_the_next_writer_sweeps
     assert files_of(store) > kept
     with store.snapshot() as catalog:
         assert catalog.counts()["documents"] == 1
-        assert named(store) == kept
+        assert {record.name for record in catalog.segments()} == kept
     (store.folder / SEGMENTS / "half.faiss.tmp").write_bytes(b"x")
     with store.writing():
         assert files_of(store) == kept
@@ -261,14 +301,14 @@ def test_one_writer_at_a_time(store: Store) -> None:
     other = Store(store.folder)
     with store.writing() as writer:
         put(writer, entry("a", "x"))
-        with pytest.raises(LockedError, match=f"being written by process {os.getpid()}"), other.writing():
+        with pytest.raises(LockedError, match="being written by this process already"), other.writing():
             pass
         with other.snapshot() as catalog:  # readers go on
             assert catalog.counts()["documents"] == 1
     with other.writing() as writer:
         put(writer, entry("b", "y"))
     other.close()
-    assert store.catalog.counts()["documents"] == 2
+    assert counts(store)["documents"] == 2
 
 
 # merging
@@ -278,16 +318,18 @@ def test_merging_joins_the_segments_of_each_embedder(store: Store) -> None:
     with store.writing() as writer:
         for number in range(4):
             put(writer, entry(f"d{number}", f"word{number}", "all"))
-        writer.commit([], [], delete=["d1"])
-        writer.merge([None, 2])
-    sparse, dense = store.catalog.segments()
-    assert [(r.embedder, r.first_row, r.rows) for r in (sparse, dense)] == [(0, 1, 8), (1, 1, 8)]
+        put(writer, delete=["d1"])
+        writer.merge([None, 2], MOST)
+    sparse, dense = segments(store)
+    left = [1, 2, 5, 6, 7, 8]
+    assert [(r.embedder, rows_of(r)) for r in (sparse, dense)] == [(0, left), (1, left)]
     assert files_of(store) == named(store)
     postings = store.load_postings(sparse)
-    assert postings.posting_list(postings.find("all"))[0].tolist() == [1, 3, 5, 7]
-    assert postings.posting_list(postings.find("word2"))[0].tolist() == [4]
-    assert vectors_of(store.load_flat(dense, 2))[:, 0].tolist() == [5, 3] * 4
-    assert store.catalog.dead_rows() == [3, 4]
+    assert postings.posting_list(postings.find("all"))[0].tolist() == [1, 3, 5]
+    assert postings.posting_list(postings.find("word2"))[0].tolist() == [2]
+    assert postings.find("word1") == -1
+    assert vectors_of(store.load_flat(dense, 2))[:, 0].tolist() == [5, 3] * 3
+    assert dead(store) == []
 
 
 # reading
@@ -327,7 +369,7 @@ def test_a_damaged_segment_is_found_before_it_is_parsed(
 ) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x y z"))
-    record = next(record for record in store.catalog.segments() if record.kind == kind)
+    record = next(record for record in segments(store) if record.kind == kind)
     damage(store.folder / SEGMENTS / record.name, how)
     with pytest.raises(CorruptError, match=fault) as raised:
         store.load_postings(record) if kind == "postings" else store.load_flat(record, 2)
@@ -337,7 +379,7 @@ def test_a_damaged_segment_is_found_before_it_is_parsed(
 def test_postings_of_another_number_of_documents_are_corrupt(store: Store) -> None:
     with store.writing() as writer:
         put(writer, entry("a", "x", "y"))
-    record = replace(store.catalog.segments()[0], rows=3)
+    record = replace(segments(store)[0], rows=3)
     with pytest.raises(CorruptError, match="holds 2 documents, the catalog says 3"):
         store.load_postings(record)
 

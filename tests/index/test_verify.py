@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from ragembed import Document, Pipeline
 from ragembed.errors import RagembedError
 from ragembed.index.catalog import CATALOG_NAME
-from ragembed.index.store import SEGMENTS, Store
+from ragembed.index.files import SEGMENTS
+from ragembed.index.store import Store
 from ragembed.index.verify import Problem, orphans, verify
 
 
@@ -22,7 +24,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = "bm25(language=none)+random-projection(dimension=16)"
     with Pipeline.create(folder, chunker="fixed(tokens=2, overlap=0)", embedder=spec) as pipeline:
         pipeline.add([Document(f"d{n}", f"cats number {n}\x00 purr", {"n": n}) for n in range(4)])
-        pipeline.add([Document("d1", "dogs bark")])
+        pipeline.upsert([Document("d1", "dogs bark")])
     return folder
 
 
@@ -37,8 +39,8 @@ def found(index: Path) -> list[str]:
 
 
 def segment(index: Path, kind: str) -> Path:
-    with closing(Store(index)) as store:
-        return index / SEGMENTS / next(r.name for r in store.catalog.segments() if r.kind == kind)
+    with closing(Store(index)) as store, store.snapshot() as catalog:
+        return index / SEGMENTS / next(r.name for r in catalog.segments() if r.kind == kind)
 
 
 def test_a_whole_index(index: Path) -> None:
@@ -54,7 +56,7 @@ def test_what_no_one_names_is_no_damage(index: Path) -> None:
     (index / SEGMENTS / "half.faiss.tmp").write_bytes(b"x")
     assert found(index) == []
     with closing(Store(index)) as store:
-        assert orphans(store) == ["half.faiss.tmp"]
+        assert orphans(store) == ["segments/half.faiss.tmp"]
         with store.writing():
             pass
         assert orphans(store) == []
@@ -66,7 +68,9 @@ def test_a_damaged_segment(index: Path, kind: str) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:-1])
     (told,) = found(index)
-    assert told.startswith(f"{path.name} has {len(content) - 1} bytes, {len(content)} were written; restore")
+    assert told == (
+        f"{path.name} has {len(content) - 1} bytes, {len(content)} were written; run: ragembed verify INDEX --repair"
+    )
     path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     assert "its checksum differs" in found(index)[0]
     path.unlink()
@@ -79,30 +83,45 @@ def test_a_damaged_segment(index: Path, kind: str) -> None:
         ("UPDATE chunks SET start = -1 WHERE row = 1", "1 chunks have a span that does not fit their text"),
         ('UPDATE chunks SET "end" = start', "chunks have a span that does not fit"),
         ("UPDATE chunks SET text = text || 'x' WHERE row = 1", "1 chunks have a span that does not fit"),
-        ("UPDATE chunks SET metadata = '{' WHERE row = 1", "the metadata of 1 chunks is not readable"),
+        ("UPDATE chunks SET metadata = '{' WHERE row = 1", "1 chunks have text or metadata that is not readable"),
         ("DELETE FROM dead", "rows that are neither chunks nor deleted ones"),
         ("DELETE FROM documents WHERE id = 'd2'", "chunks belong to documents that are not there"),
         ("DELETE FROM segments WHERE embedder = 1", "chunks are in no segment of random-projection"),
-        ("INSERT INTO segments SELECT 'a' || name, embedder, kind, first_row, rows, bytes, sha256 FROM segments",
-         "chunks are in several segments of bm25"),
         ("UPDATE segments SET rows = rows + 1", "the catalog says"),
-        ("UPDATE segments SET first_row = 4611686018427387904", "holds rows that no chunk had"),
-        ("UPDATE segments SET rows = 'many'", "holds rows that no chunk had"),
+        ("UPDATE segments SET rows = 'many'", "4 segments have a record that is not one of ours, the first '0000"),
+        ("UPDATE segments SET runs = 'text'", "4 segments have a record that is not one of ours, the first '0000"),
+        ("UPDATE segments SET runs = CAST(x'0000000000000040' || substr(runs, 9) AS BLOB)", "list of the rows of 000"),
+        ("UPDATE segments SET runs = CAST(x'ffffffffffffffff' || substr(runs, 9) AS BLOB)", "list of the rows of 000"),
+        ("UPDATE segments SET runs = substr(runs, 2)", "list of the rows of 000"),
         ("UPDATE segments SET embedder = 7 WHERE embedder = 1", "segments are of no embedder of this index"),
         ("UPDATE segments SET kind = 'flat'", "makes postings"),
-        ("UPDATE segments SET name = '../' || name", "which is no name of ours"),
-        ("UPDATE segments SET name = '..' || name", "which is no name of ours"),
+        ("UPDATE segments SET name = '../' || name", "that is not one of ours, the first '../0000"),
+        ("UPDATE segments SET name = '..' || name", "that is not one of ours, the first '..0000"),
         ("UPDATE settings SET value = '{' WHERE key = 'config'", "setting config is damaged"),
-        ("UPDATE settings SET value = '[]' WHERE key = 'config'", "configuration does not fit"),
+        ("UPDATE settings SET value = '[]' WHERE key = 'config'", "configuration is damaged"),
         ("DELETE FROM settings", "cannot be read"),
         ("DROP TABLE dead", "no such table: dead"),
     ],
 )  # fmt: skip
 def test_a_catalog_that_is_not_true(index: Path, change: str, fault: str) -> None:
-    with closing(Store(index)) as store:
-        store.catalog.db.execute("PRAGMA foreign_keys = OFF")
-        store.catalog.db.execute(change)
+    with closing(sqlite3.connect(index / CATALOG_NAME)) as db, db:
+        db.execute(change)
     assert fault in "\n".join(found(index))
+
+
+def test_segments_with_rows_of_one_another(index: Path) -> None:
+    path = segment(index, "postings")
+    shutil.copy(path, path.with_name(f"a{path.name}"))
+    with closing(sqlite3.connect(index / CATALOG_NAME)) as db, db:
+        db.execute(
+            "INSERT INTO segments SELECT 'a' || name, embedder, kind, rows, runs, bytes, sha256 FROM segments"
+            " WHERE name = ?",
+            (path.name,),
+        )
+    (told,) = found(index)
+    assert told.startswith(
+        '2 segments of bm25(language="none") hold rows of one another; run: ragembed verify'
+    )
 
 
 def test_an_embedder_whose_learnt_state_is_gone(tmp_path: Path) -> None:
@@ -110,7 +129,9 @@ def test_an_embedder_whose_learnt_state_is_gone(tmp_path: Path) -> None:
         pipeline.add([Document(f"d{n}", f"cats purr {n} dogs bark") for n in range(5)])
     assert found(tmp_path / "i") == []
     shutil.rmtree(tmp_path / "i" / "embedders")
-    assert "embedders/0-lsa, what lsa" in found(tmp_path / "i")[0]
+    (told,) = found(tmp_path / "i")
+    assert told.startswith("what lsa(language=english, dimension=2) learnt is lost")
+    assert told.endswith("; run: ragembed verify INDEX --repair")
 
 
 def test_a_writer_that_merges_meanwhile_is_no_damage(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def read_all(tmp_path: Path) -> ReadAll:
         data = content if isinstance(content, bytes) else content.encode("utf-8")
         path = tmp_path / name
         path.write_bytes(data)
-        source = Source(path, name, len(data), path.stat().st_mtime_ns, named)
+        source = Source(str(path), name, len(data), path.stat().st_mtime_ns, named)
         return list(read(source, ReadOptions(**options)))  # type: ignore[arg-type]
 
     return call

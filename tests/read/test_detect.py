@@ -5,7 +5,8 @@ import zipfile
 
 import pytest
 
-from ragembed.read.detect import BINARY, UNKNOWN, detect, suffix
+from ragembed.read.detect import UNKNOWN, detect
+from ragembed.read.names import BINARY, suffix
 
 
 def archive(*names: str) -> bytes:

@@ -119,6 +119,19 @@ def test_a_linked_folder_is_walked_once(tmp_path: Path) -> None:
     assert ids(tmp_path / "d") == ["d/one/a.md"]
 
 
+def test_of_two_links_to_one_file_the_first_by_path_counts(tmp_path: Path) -> None:
+    make(tmp_path, "d/.real/a.md", "d/b/c.md")
+    (tmp_path / "d/b/one.md").symlink_to("../.real/a.md")
+    (tmp_path / "d/two.md").symlink_to(".real/a.md")
+    assert ids(tmp_path / "d") == ["d/b/c.md", "d/b/one.md"]
+
+
+def test_a_source_knows_its_file_as_text_and_as_path(tmp_path: Path) -> None:
+    make(tmp_path, "d/a.md")
+    [source] = walk(tmp_path / "d").sources
+    assert (source.file, source.path) == (str(tmp_path / "d/a.md"), tmp_path / "d/a.md")
+
+
 def test_a_named_link_is_followed(tmp_path: Path) -> None:
     make(tmp_path, "real/a.md")
     (tmp_path / "link").symlink_to("real")

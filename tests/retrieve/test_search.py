@@ -23,7 +23,9 @@ def index(tmp_path: Path) -> Path:
 @pytest.fixture
 def searcher(index: Path) -> Iterator[Searcher]:
     store = Store(index)
-    yield Searcher(store, [BM25(language="none")])
+    with Pipeline.open(index) as made:
+        records = made.config.embedders
+    yield Searcher(store, [BM25(language="none")], records)
     store.close()
 
 
@@ -60,7 +62,7 @@ def test_an_open_searcher_sees_what_others_commit(index: Path, searcher: Searche
     with Pipeline.open(index) as other:
         other.add([Document("lions", "lions purr")])
         assert ids("purr") == ["cats", "lions"]
-        other.add([Document("cats", "cats sleep")])
+        other.upsert([Document("cats", "cats sleep")])
     assert ids("purr") == ["lions"]
 
 

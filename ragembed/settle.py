@@ -1,0 +1,79 @@
+"""Settling what specs leave open, once, when the first documents come: language, tokenizer, what embedders learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragembed.config import EmbedderRecord
+from ragembed.embed.identity import record as record_identity
+from ragembed.index.files import EMBEDDERS, sync_tree, unwritable
+
+if TYPE_CHECKING:
+    from ragembed.chunk.base import Chunker
+    from ragembed.embed.base import Embedder
+
+SAMPLE = 1_000
+"""Chunks that an embedder looks at to settle what its spec leaves open."""
+_FEW = 256
+"""Chunks below which what an embedder learns is worth a warning: the dimension of `lsa`."""
+
+
+def settle_embedder(
+    number: int,
+    embedder: Embedder,
+    sample: Sequence[str],
+    texts: Callable[[], Iterable[str]],
+    folder: Path,
+    notes: list[str],
+) -> EmbedderRecord:
+    """Have an embedder adapt to the corpus and learn from it, and tell what it is then.
+
+    What it learns is saved below `folder`, that of the index; `notes` gets what the user should know.
+    """
+    embedder.adapt(sample)
+    if getattr(embedder, "download", False):
+        vars(embedder)["download"] = False  # allowed now is not allowed to whoever opens the index
+    learnt = None
+    if embedder.learns:
+        if len(sample) < _FEW:
+            notes.append(
+                f"{embedder.name} has learnt from {len(sample)} chunks only, and keeps what it learnt:"
+                " index most of the documents in the first run"
+            )
+        embedder.fit(texts())
+        learnt = save_learnt(embedder, folder, f"{number}-{embedder.name}")
+    dimension = None if embedder.kind == "sparse" else embedder.dimension
+    return EmbedderRecord(str(embedder.spec), embedder.kind, dimension, learnt, record_identity(embedder))
+
+
+def save_learnt(embedder: Embedder, folder: Path, name: str) -> str:
+    """Write what an embedder has learnt into the index at `folder`, durably; returns where, relative to it."""
+    learnt = f"{EMBEDDERS}/{name}"
+    with unwritable(folder / learnt):
+        embedder.save(folder / learnt)
+        sync_tree(folder / learnt)
+    return learnt
+
+
+def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
+    """The chunker of `spec`, its open choices settled by what the embedders can take.
+
+    ``tokenizer=auto`` becomes the tokenizer of the first embedder that has one, else ``words``; a size over what
+    that embedder can take whole is lowered to it, so that nothing is cut off unseen.
+    """
+    from ragembed.chunk import CHUNKERS
+
+    chunker = CHUNKERS.create(spec)
+    changes: dict[str, Any] = {}
+    names = {field.name for field in fields(chunker)}  # type: ignore[arg-type]
+    owner = next((embedder for embedder in embedders if embedder.tokenizer_name), None)
+    if "tokenizer" in names and getattr(chunker, "tokenizer") == "auto":  # noqa: B009
+        changes["tokenizer"] = owner.tokenizer_name if owner else "words"
+        limit = owner.max_tokens if owner else None
+        if limit is not None and "tokens" in names and getattr(chunker, "tokens") > limit:  # noqa: B009
+            changes["tokens"] = limit
+            changes["overlap"] = min(getattr(chunker, "overlap", 0), limit // 2)
+    return replace(chunker, **changes) if changes else chunker  # type: ignore[type-var]
