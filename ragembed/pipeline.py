@@ -263,7 +263,7 @@ class Pipeline:
 
     def repair(self) -> list[Problem]:
         """Mend what `verify` finds, by embedding stored texts again; returns what was wrong."""
-        from ragembed.index.repair import repair
+        from ragembed.repair import repair
 
         with self._turn:
             return repair(self)

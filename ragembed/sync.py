@@ -297,7 +297,7 @@ class Syncer:
         if old == digest:
             self.report.unchanged += 1
             return
-        if old is not None and not overwrite:
+        if old and not overwrite:  # an empty digest is one that a repair has cleared
             raise StoreError(
                 f"the index has a document {document.id!r} already, with other content",
                 "use upsert to replace it, or give the new one another id",

@@ -88,10 +88,13 @@ def settings(catalog: Catalog) -> Iterator[Problem]:
         try:
             decoded = json.loads(value)
         except DAMAGE as error:
-            remedy = REPAIR if key == SCANNED else RESTORE
+            remedy = REPAIR if key in (SCANNED, "generation") else RESTORE
             yield Problem(f"the catalog's setting {key} is damaged ({error})", remedy)
             continue
-        if key == "config":
+        if key == "generation":
+            if not isinstance(decoded, int):
+                yield Problem("the catalog's setting generation is no number", REPAIR)
+        elif key == "config":
             try:
                 PipelineConfig.from_json(decoded)
             except RagembedError as error:

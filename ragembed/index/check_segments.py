@@ -12,7 +12,7 @@ from ragembed.config import EmbedderRecord
 from ragembed.errors import CorruptError
 from ragembed.index.catalog import Catalog
 from ragembed.index.check_catalog import LARGEST_ROW
-from ragembed.index.problems import DAMAGE, REPAIR, Problem, some, unreadable
+from ragembed.index.problems import DAMAGE, READ_AGAIN, REPAIR, Problem, some, unreadable
 from ragembed.index.records import SegmentRecord, is_plain_name
 from ragembed.index.runs import Rows, decode_runs
 from ragembed.index.store import Store
@@ -111,7 +111,7 @@ def segments(store: Store, catalog: Catalog, embedders: Sequence[EmbedderRecord]
         unknown = np.setdiff1d(everywhere, np.union1d(chunks, dead), assume_unique=True)
         if len(unknown):
             yield Problem(
-                f"segments hold {len(unknown)} rows that are neither chunks nor deleted ones", REPAIR
+                f"segments hold {len(unknown)} rows that are neither chunks nor deleted ones", READ_AGAIN
             )
         if len(np.setdiff1d(dead, everywhere, assume_unique=True)):
             yield Problem("rows are listed as deleted that no segment holds", REPAIR)

@@ -9,7 +9,7 @@ from ragembed.errors import RagembedError
 
 RESTORE = "restore the index from a copy, or index again into a new folder"
 REPAIR = "run: ragembed verify INDEX --repair"
-"""The remedy of what `ragembed.index.repair` mends; more may follow it."""
+"""The remedy of what `ragembed.repair` mends; more may follow it."""
 READ_AGAIN = f"{REPAIR}, then index the files again, and upsert what came from no file"
 STRANGER = "do not use an index from somebody you do not trust"
 

@@ -6,6 +6,7 @@ again and replaces what differs. Where even the document is gone, nobody knows o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 from ragembed.errors import CorruptError
@@ -39,6 +40,14 @@ def mend_indexes(catalog: Catalog) -> None:
         raise CorruptError(found[0].what, RESTORE)
 
 
+def mend_generation(catalog: Catalog) -> None:
+    """Give the number of writes, where it is damaged, a value that no reader has seen."""
+    try:
+        catalog.generation()
+    except CorruptError:
+        catalog.put_setting("generation", time.time_ns())
+
+
 def mend_contents(catalog: Catalog) -> None:
     """Mend documents, chunks, records of files, and the tables that follow from them; inside a transaction."""
     of_documents = check_catalog.document_faults(catalog)
@@ -66,9 +75,16 @@ def mend_contents(catalog: Catalog) -> None:
 
 
 def mend_rows(catalog: Catalog, held: Rows) -> None:
-    """List as dead the rows that segments hold (`held`, of all of them) and no chunk has; inside a transaction."""
+    """List as dead the rows that segments hold (`held`, of all of them) and no chunk has; inside a transaction.
+
+    One that was not listed may be that of a chunk that was lost. Nobody can tell of which document, so all of them are
+    read again by the next sync; what did not change keeps its vectors.
+    """
     chunks = set(rows_of(catalog, "chunks").tolist())
     dead = set(held.tolist()) - chunks
+    if not dead <= set(rows_of(catalog, "dead").tolist()):
+        catalog.db.execute("UPDATE documents SET hash = ''")
+        catalog.db.execute(f"UPDATE files SET {_UNREAD}")
     used = [row for row in rows_of(catalog, "dead").tolist() if row < check_catalog.LARGEST_ROW]
     last = max([0, *chunks, *dead, *used])
     if not last < next_row(catalog) < check_catalog.LARGEST_ROW:

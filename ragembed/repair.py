@@ -25,7 +25,7 @@ from ragembed.index.files import EMBEDDERS, SEGMENTS
 from ragembed.index.lock import write_lock
 from ragembed.index.problems import Problem
 from ragembed.index.records import SegmentRecord
-from ragembed.index.repair_catalog import mend_contents, mend_indexes, mend_rows
+from ragembed.index.repair_catalog import mend_contents, mend_generation, mend_indexes, mend_rows
 from ragembed.index.runs import Rows, encode_runs
 from ragembed.index.verify import learnt_fault, verify
 from ragembed.index.writer import Vectors, Writer
@@ -77,6 +77,7 @@ class _Mender(Writer):
     def mend(self) -> None:
         """Mend the catalog, then all embedders' segments in one transaction."""
         mend_indexes(self.catalog)
+        mend_generation(self.catalog)
         with self.transaction():
             mend_contents(self.catalog)
         config = PipelineConfig.from_json(self.catalog.setting("config"))

@@ -18,7 +18,7 @@ from ragembed import Document, Pipeline
 from ragembed.errors import CorruptError, IdentityError, LockedError
 from ragembed.index.catalog import CATALOG_NAME
 from ragembed.index.files import SEGMENTS
-from ragembed.index.problems import Problem
+from ragembed.index.problems import READ_AGAIN, Problem
 from ragembed.index.verify import verify
 
 SPEC = "bm25(language=none)+random-projection(dimension=16,language=none)+lsa(dimension=3,language=none)"
@@ -424,7 +424,7 @@ def test_a_crash_leaves_it_as_damaged_as_it_was(index: Path, after: int) -> None
 
 
 def test_batches_are_bounded(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ragembed.index import repair as module
+    from ragembed import repair as module
 
     expected = answers(index)
     for name, value in (("_PAGE", 2), ("_CHARACTERS", 50), ("_BYTES", 500)):
@@ -435,3 +435,34 @@ def test_batches_are_bounded(index: Path, monkeypatch: pytest.MonkeyPatch) -> No
     repaired(index)
     assert len(segments(index)) > 20
     assert answers(index) == expected
+
+
+def test_a_chunk_that_was_lost_is_read_again(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name, text in [("a.txt", "apples are red"), ("b.txt", "bananas are yellow")]:
+        (docs / name).write_text(text)
+    with Pipeline.create(tmp_path / "i", "bm25(language=none)", "whole") as pipeline:
+        pipeline.index(docs)
+        pipeline.add([Document("own", "cherries are small")])
+        with pipeline.store.connection() as catalog:
+            catalog.db.execute("DELETE FROM chunks WHERE text LIKE 'apples%'")
+        assert [problem.remedy for problem in pipeline.repair()] == [READ_AGAIN]
+        assert pipeline.search("apples") == []
+        assert pipeline.index(docs).chunks == 1  # what was not lost keeps its vector
+        assert pipeline.search("apples")[0].chunk.document_id == "docs/a.txt"
+        assert pipeline.add([Document("own", "cherries are small")]).chunks == 0
+        assert verify(pipeline.store) == []
+
+
+@pytest.mark.parametrize("value", ["many", '"7"', "{", "1.5"])
+def test_a_damaged_generation(tmp_path: Path, value: str) -> None:
+    with Pipeline.create(tmp_path / "i", "bm25(language=none)", "whole") as pipeline:
+        pipeline.add([Document("a", "apples are red")])
+        with pipeline.store.connection() as catalog:
+            catalog.db.execute("UPDATE settings SET value = ? WHERE key = 'generation'", (value,))
+        with pytest.raises(CorruptError, match="generation"):
+            pipeline.search("apples")
+        assert len(pipeline.repair()) == 1
+        assert pipeline.search("apples")[0].chunk.document_id == "a"
+        assert verify(pipeline.store) == []
