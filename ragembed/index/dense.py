@@ -9,9 +9,7 @@ vectors alone: the same for a query by itself or among a thousand, filtered in t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +34,6 @@ _BLOCK = 1 << 25
 """Bytes of vectors in a block: smaller ones spend their time on waiting for threads, larger ones leave the cache."""
 _SCORES = 1 << 22
 """Scores that are held at a time: 16 MB."""
-_WORTH_THREADS = 1 << 24
-"""Bytes of vectors, a few milliseconds' work, from which on starting threads repays."""
 _ROUNDING = 2.0**-24
 """Largest relative error of one operation in float32."""
 
@@ -57,8 +53,7 @@ class DenseSegment:
     def positions(self, selection: Selection | None) -> Rows | None:
         """Where the vectors lie that may be found, ascending; None: everywhere."""
         if selection is not None:
-            selected = selection.positions(self.rows)
-            return np.setdiff1d(selected, self.dead, assume_unique=True) if len(self.dead) else selected
+            return selection.positions(self.rows)  # which holds no dead ones
         if not len(self.dead):
             return None
         if self._live is None:
@@ -73,24 +68,9 @@ class _Part:
     flat: Flat
     rows: Rows
     positions: Rows | None
-    whole: Flat
-    """All of the segment, of which `flat` may be a piece."""
 
     def __len__(self) -> int:
         return len(self.flat) if self.positions is None else len(self.positions)
-
-    def pieces(self, count: int) -> Iterator[_Part]:
-        """The part cut into that many, or itself where that is not worth it."""
-        count = count if len(self) * 4 * self.flat.dimension > _WORTH_THREADS else 1
-        ends = [len(self.flat) * number // count for number in range(count + 1)]
-        for start, end in itertools.pairwise(ends):
-            positions = self.positions
-            if positions is not None:
-                first, last = np.searchsorted(positions, (start, end))
-                positions = positions[first:last] - start
-            piece = _Part(Flat(self.flat.codes[start:end]), self.rows[start:end], positions, self.whole)
-            if len(piece):
-                yield piece
 
 
 class DenseIndex:
@@ -109,10 +89,7 @@ class DenseIndex:
         """
         queries = self._checked(queries)
         found = [(np.zeros(0, np.int64), np.zeros(0, np.float32))] * len(queries)
-        parts = [
-            _Part(segment.flat, segment.rows, segment.positions(selection), segment.flat)
-            for segment in self.segments
-        ]
+        parts = [_Part(segment.flat, segment.rows, segment.positions(selection)) for segment in self.segments]
         parts = [part for part in parts if len(part)]
         waiting = np.flatnonzero(queries.any(axis=1)) if parts else np.zeros(0, np.int64)
         width = k + max(_MARGIN, k // 16)
@@ -155,35 +132,18 @@ def _search(
     rows, scores = [], []
     ceiling = np.full(len(queries), -np.inf)  # no score that was left out is higher
     norms = np.linalg.norm(queries.astype(np.float64), axis=1)
-    for part, rough, at in _candidates_of_all(parts, queries, width):
+    for part in parts:
+        rough, at = _candidates(part, queries, min(width, len(part)))
         rows.append(part.rows[at])
         scores.append(_products(part.flat, queries, at))
         if width < len(part):
-            error = (part.flat.dimension + 8) * _ROUNDING * norms * part.whole.largest_norm
+            error = (part.flat.dimension + 8) * _ROUNDING * norms * part.flat.largest_norm
             np.maximum(ceiling, rough.min(axis=1) + error, out=ceiling)
     all_rows, all_scores = np.hstack(rows), np.hstack(scores)
     order = np.lexsort((all_rows, -all_scores), axis=1)[:, :k]
     best = np.take_along_axis(all_scores, order, 1)
     settled = (ceiling.astype(np.float32) < best[:, -1]) | np.isneginf(ceiling)
     return np.take_along_axis(all_rows, order, 1), best, settled
-
-
-def _candidates_of_all(
-    parts: Sequence[_Part], queries: Dense, width: int
-) -> Iterator[tuple[_Part, Floats, Rows]]:
-    """Each part, or piece of one, with its candidates. FAISS gives each query one thread; here a single one has all."""
-
-    def search(part: _Part) -> tuple[_Part, Floats, Rows]:
-        return part, *_candidates(part, queries, min(width, len(part)))
-
-    if len(queries) > 1 or sum(map(len, parts)) * queries.nbytes < _WORTH_THREADS:
-        yield from map(search, parts)
-        return
-    import faiss
-
-    threads = faiss.omp_get_max_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(search, [piece for part in parts for piece in part.pieces(threads)])
 
 
 def _candidates(part: _Part, queries: Dense, width: int) -> tuple[Floats, Rows]:

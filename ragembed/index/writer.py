@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Vectors = Postings | Dense
 
+_LARGEST_FLAT = 1 << 32
+"""Bytes of vectors up to which they are merged, so that disks need not hold more than that twice."""
 _PATIENCE_MS = 5_000
 """How long `Writer.shrink` waits for readers; a search is over in less."""
 
@@ -155,12 +157,14 @@ class Writer:
     def merge(self, dimensions: Sequence[int | None], most: int, fewest: int = 2) -> None:
         """Join the small segments at the end of each embedder's list, once there are `fewest` or they fill a large one.
 
-        So their number stays logarithmic, up to segments of `most` bytes, which are not joined any more.
+        So their number stays logarithmic. Postings of `most` bytes, and vectors of gigabytes, which are joined without
+        being held in memory, are not joined any more.
         """
         merged = False
         for number, dimension in enumerate(dimensions):
-            tail = tail_to_merge(self._segments(number), most)
-            filling = 3 * sum(record.bytes for record in tail) > 2 * most
+            limit = most if dimension is None else _LARGEST_FLAT
+            tail = tail_to_merge(self._segments(number), limit)
+            filling = 3 * sum(record.bytes for record in tail) > 2 * limit
             if len(tail) >= (2 if filling else fewest):
                 self._rewrite(tail, dimension)
                 merged = True
@@ -173,7 +177,9 @@ class Writer:
             dead = self._dead()
             records = self._segments(number)
             holding = [bool(np.isin(self.store.rows_of(record), dead).any()) for record in records]
-            for group in neighbours_to_rewrite(records, holding, most):
+            for group in neighbours_to_rewrite(
+                records, holding, most if dimension is None else _LARGEST_FLAT
+            ):
                 self._rewrite(group, dimension)
         self.sweep()
 

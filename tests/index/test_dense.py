@@ -149,21 +149,6 @@ def test_many_queries_are_searched_in_groups(monkeypatch: pytest.MonkeyPatch) ->
     assert as_lists(index.search_many(queries, 10)) == expected
 
 
-@pytest.mark.parametrize("share", [None, 0.05, 0.6])
-def test_a_single_query_is_searched_by_several_threads(
-    monkeypatch: pytest.MonkeyPatch, share: float | None
-) -> None:
-    random = np.random.default_rng(6)
-    vectors = random.normal(size=(900, 8)).astype(np.float32)
-    rows = np.cumsum(random.integers(1, 4, 900))
-    index = index_of([vectors[:30], vectors[30:]], rows.tolist(), rows[5::11].tolist())
-    selection = None if share is None else Selection(np.delete(rows, np.s_[5::11])[: round(share * 800)])
-    queries = random.normal(size=(10, 8)).astype(np.float32)
-    expected = as_lists(index.search_many(queries, 7, selection))
-    monkeypatch.setattr(dense, "_WORTH_THREADS", 100)
-    assert as_lists([index.search_many(queries[i : i + 1], 7, selection)[0] for i in range(10)]) == expected
-
-
 def test_any_number_of_threads_may_search() -> None:
     random = np.random.default_rng(5)
     vectors, queries = (random.normal(size=(n, 16)).astype(np.float32) for n in (2_000, 40))
