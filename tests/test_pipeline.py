@@ -99,7 +99,7 @@ def test_what_is_no_index(tmp_path: Path) -> None:
 def change_config(index: Path, **changes: object) -> None:
     """Alter what the index says of its first embedder."""
     catalog = Catalog(index)
-    config = catalog.settings()["config"]
+    config = catalog.setting("config")
     config["embedders"][0] |= changes
     catalog.put_setting("config", config)
     catalog.close()

@@ -173,11 +173,6 @@ class Catalog:
 
     # reading
 
-    def settings(self) -> dict[str, Any]:
-        """All settings, decoded."""
-        rows = self.db.execute("SELECT key, value FROM settings")
-        return {key: _decoded(value, f"setting {key}") for key, value in rows}
-
     def setting(self, key: str, default: Any = None) -> Any:
         """One setting, decoded; `default` where there is none."""
         found = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()

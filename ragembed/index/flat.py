@@ -85,11 +85,6 @@ def flat_index(vectors: Dense) -> Flat:
     return Flat(np.ascontiguousarray(vectors, np.float32).view(np.uint8))
 
 
-def vectors_of(flat: Flat) -> Dense:
-    """A copy of all vectors, (n, dimension)."""
-    return flat.take(slice(None))
-
-
 def write_flat(flat: Flat, write: Write) -> None:
     """Pass the bytes of a FAISS file of `flat` to `write`, in pieces of a few megabytes."""
     write_merged_flat([(flat, None)], len(flat), flat.dimension, write)

@@ -198,18 +198,6 @@ class Writer:
                 "run vacuum again when that is done",
             )
 
-    def replace_segments(
-        self, embedder: int, old: Sequence[SegmentRecord], new: Iterator[tuple[Rows, Vectors]]
-    ) -> None:
-        """Put new segments of the embedder in the place of `old` ones."""
-        records = [self._write(embedder, vectors, len(rows), encode_runs(rows)) for rows, vectors in new]
-        with self.transaction():
-            for record in old:
-                self.catalog.delete_segment(record.name)
-            for record in records:
-                self.catalog.put_segment(record)
-            self._bury()
-
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is said to the catalog inside happens at once, or not at all."""

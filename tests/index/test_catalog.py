@@ -46,9 +46,9 @@ def test_the_file_is_marked_as_ours(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_settings(catalog: Catalog) -> None:
-    assert catalog.settings() == {"name": "test", "list": [1, None, "é"]}
+    assert (catalog.setting("name"), catalog.setting("list")) == ("test", [1, None, "é"])
     catalog.put_setting("name", {"a": 1})
-    assert catalog.settings()["name"] == {"a": 1}
+    assert catalog.setting("name") == {"a": 1}
 
 
 def test_what_is_put_is_found(catalog: Catalog) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ragembed.errors import CorruptError, StoreError
-from ragembed.index.flat import Flat, flat_index, read_flat, vectors_of, write_flat, write_merged_flat
+from ragembed.index.flat import Flat, flat_index, read_flat, write_flat, write_merged_flat
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -46,7 +46,7 @@ def test_vectors_come_back_as_they_went_in(tmp_path: Path) -> None:
     vectors = random_vectors(3_000, 384)  # more than one piece
     flat = read_flat(saved(vectors, tmp_path / "a"), 3_000, 384)
     assert (len(flat), flat.dimension) == (3_000, 384)
-    assert np.array_equal(vectors_of(flat), vectors)
+    assert np.array_equal(flat.take(slice(None)), vectors)
     assert np.array_equal(flat.take(np.array([2_999, 0])), vectors[[2_999, 0]])
     assert flat.largest_norm == pytest.approx(np.linalg.norm(vectors, axis=1).max(), rel=1e-6)
 
@@ -146,4 +146,4 @@ def test_a_mapped_file_outlives_its_name(tmp_path: Path) -> None:
     path = saved(vectors, tmp_path / "a")
     flat: Flat = read_flat(path, 5, 4)
     path.unlink()  # as a writer does that merges it away while a reader searches
-    assert np.array_equal(vectors_of(flat), vectors)
+    assert np.array_equal(flat.take(slice(None)), vectors)

@@ -22,7 +22,6 @@ from ragembed.index import store as store_module
 from ragembed.index.catalog import CATALOG_NAME
 from ragembed.index.content import chunk_digest
 from ragembed.index.files import SEGMENTS
-from ragembed.index.flat import vectors_of
 from ragembed.index.postings import postings_of_terms
 from ragembed.index.records import FileRecord, SegmentRecord
 from ragembed.index.runs import contiguous, decode_runs
@@ -90,7 +89,7 @@ def rows_of(record: SegmentRecord) -> list[int]:
 
 def settings(store: Store) -> dict[str, Any]:
     with store.snapshot() as catalog:
-        return catalog.settings()
+        return {key: catalog.setting(key) for (key,) in catalog.db.execute("SELECT key FROM settings")}
 
 
 # making
@@ -203,7 +202,7 @@ def test_a_commit_is_all_there(store: Store) -> None:
         (1, "flat", [1, 2, 3]),
     ]
     assert store.load_postings(sparse).lengths.tolist() == [2, 1, 1]
-    assert vectors_of(store.load_flat(dense, 2)).tolist() == [[3, 1], [1, 1], [3, 1]]
+    assert store.load_flat(dense, 2).take(slice(None)).tolist() == [[3, 1], [1, 1], [3, 1]]
     assert counts(store) == {"files": 1, "documents": 3, "chunks": 3}
     with store.snapshot() as catalog:
         assert catalog.document_ids([1, 2, 3]) == {1: "a", 2: "a", 3: "c"}
@@ -328,7 +327,7 @@ def test_merging_joins_the_segments_of_each_embedder(store: Store) -> None:
     assert postings.posting_list(postings.find("all"))[0].tolist() == [1, 3, 5]
     assert postings.posting_list(postings.find("word2"))[0].tolist() == [2]
     assert postings.find("word1") == -1
-    assert vectors_of(store.load_flat(dense, 2))[:, 0].tolist() == [5, 3] * 3
+    assert store.load_flat(dense, 2).take(slice(None))[:, 0].tolist() == [5, 3] * 3
     assert dead(store) == []
 
 
