@@ -83,11 +83,12 @@ def _fits(values: object) -> bool:
         and all(isinstance(values.get(name), str) for name in ("embedder", "chunker", "index_type"))
         and all(isinstance(values.get(name), str | None) for name in ("settled_chunker", "chunker_probe"))
         and isinstance(values.get("embedders"), list | tuple)
-        and all(map(_record_fits, values["embedders"]))
+        and all(map(record_fits, values["embedders"]))
     )
 
 
-def _record_fits(record: object) -> bool:
+def record_fits(record: object) -> bool:
+    """Whether `record` has what an `EmbedderRecord` needs, each of its type."""
     if not isinstance(record, dict):
         return False
     dimension = record.get("dimension")

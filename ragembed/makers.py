@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed import EMBEDDERS
-from ragembed.embed.identity import check_behaviour, reopen
+from ragembed.embed.identity import check_behaviour, embedder_of, reopen
 from ragembed.embed.identity import record as record_identity
 from ragembed.errors import CorruptError, NotAnIndexError
 from ragembed.index.store import Store
@@ -139,12 +138,9 @@ class Makers:
         for number, record in enumerate(records):
             if record.folder is None:
                 continue
-            embedder = EMBEDDERS.create(record.spec)  # not the one that others search with meanwhile
-            reopen(record, embedder, self.store.folder)
-            check_behaviour(record, embedder, self.store.folder)
+            embedder = embedder_of(record, self.store.folder)  # not the one that others search with meanwhile
             if embedder.forget(writer.catalog.all_embedded_texts()):
-                name = f"{number}-{embedder.name}-{secrets.token_hex(4)}"
-                folder = save_learnt(embedder, self.store.folder, name)
+                folder = save_learnt(embedder, self.store.folder, number, again=True)
                 records[number] = replace(record, folder=folder, identity=record_identity(embedder))
                 notes.append(f"{embedder.name} forgot the words that only deleted documents had")
         if tuple(records) != self.config.embedders:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ragembed.budget import LEAST_MEMORY, MANY_SEGMENTS, MEMORY
 from ragembed.config import PipelineConfig
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
@@ -42,11 +43,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LEAST_MEMORY = 1_000_000
 _TRIES = 10
 """Times that a search begins anew because the index was changed under it."""
-_MANY = 8
-"""Segments at the end of the list that are joined while a run still goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +169,15 @@ class Pipeline:
         started = time.perf_counter()
         with self._turn, self.store.rehearsing() if dry_run else self.store.writing() as writer:
             roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - Path.absolute keeps ".."
+            tops = [printable(str(root)) for root in roots]
             known = writer.catalog.files()
             # what was indexed and is gone altogether counts as empty when pruning; anything else is a mistake
             there = [
                 Path(path)
-                for path, root in zip(paths, roots, strict=True)
-                if root.exists()
-                or not (prune and any(_below(file, [printable(str(root))]) for file in known))
+                for path, root, top in zip(paths, roots, tops, strict=True)
+                if root.exists() or not (prune and any(_below(file, [top]) for file in known))
             ]
             found = walk(there, options) if there or not paths else Found([], [], Report())
-            tops = [printable(str(root)) for root in roots]
             if not (found.sources or found.failures or any(_below(path, tops) for path in known)):
                 skipped = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
                 raise ReadError(
@@ -247,8 +244,6 @@ class Pipeline:
 
     def vacuum(self) -> Vacuumed:
         """Give the space of deleted chunks back, so that no file of the index holds anything of them any more."""
-        from ragembed.sync import MEMORY
-
         before = folder_size(self.store.folder)
         notes: list[str] = []
         with self._turn, self.store.writing() as writer:
@@ -423,10 +418,10 @@ class Pipeline:
 
         checked = False
 
-        def check(texts: Sequence[str]) -> None:
+        def check(texts: Callable[[], Sequence[str]]) -> None:
             nonlocal checked
             if not self._makers.config.embedders:  # there was nothing to settle them by until now
-                self._makers.settle_by(writer, chunker, lambda: texts)
+                self._makers.settle_by(writer, chunker, texts)
             elif not checked:
                 self._makers.check()
                 self._makers.check_chunker(chunker)
@@ -438,7 +433,7 @@ class Pipeline:
             embedders,
             progress,
             check=check,
-            committed=lambda: self._merge(writer, memory, _MANY),
+            committed=lambda: self._merge(writer, memory, MANY_SEGMENTS),
             memory=memory,
         )
 
@@ -464,12 +459,10 @@ def _gone(known: Iterable[str], found: Found, tops: Sequence[str]) -> list[str]:
 
 
 def _budget(memory: int | None) -> int:
-    from ragembed.sync import MEMORY
-
     if memory is None:
         return MEMORY
-    if memory < _LEAST_MEMORY:
-        raise QueryError(f"memory is {memory} bytes", f"give at least {_LEAST_MEMORY:,}")
+    if memory < LEAST_MEMORY:
+        raise QueryError(f"memory is {memory} bytes", f"give at least {LEAST_MEMORY:,}")
     return memory
 
 

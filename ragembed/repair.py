@@ -7,22 +7,18 @@ next writer sweeps.
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ragembed.budget import BATCH_CHUNKS
 from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed.base import Dense
 from ragembed.errors import RagembedError
-from ragembed.index.catalog import database_errors
 from ragembed.index.check_catalog import tolerant
 from ragembed.index.check_segments import Held, held_by, records_of, rows_of
-from ragembed.index.files import EMBEDDERS, SEGMENTS
-from ragembed.index.lock import write_lock
 from ragembed.index.problems import Problem
 from ragembed.index.records import SegmentRecord
 from ragembed.index.repair_catalog import mend_contents, mend_generation, mend_indexes, mend_rows
@@ -38,8 +34,6 @@ _PAGE = 64
 """Chunks whose texts are read at once."""
 _CHARACTERS = 1 << 24
 """Text that is embedded at once; tokens and sorting them take up to 24 bytes a character."""
-_CHUNKS = {"sparse": 50_000, "dense": 1_000}
-"""Chunks that are embedded at once."""
 _BYTES = 1 << 26
 """Size of a new segment of vectors."""
 
@@ -51,7 +45,7 @@ def repair(pipeline: Pipeline) -> list[Problem]:
     being used, such as `IdentityError` where it is not what it was, after all else is mended.
     """
     store = pipeline.store
-    with store.connection() as catalog, database_errors(store.path), write_lock(store.folder):
+    with store.locked() as catalog:
         found = verify(store)
         if any(problem.mendable for problem in found):
             with tolerant(catalog.db):
@@ -110,17 +104,6 @@ class _Mender(Writer):
             mend_rows(self.catalog, np.concatenate([np.zeros(0, np.int64), *held]))
         for number in failed:
             raise cast("RagembedError", parts[number].error)
-        self._clear()
-
-    def _clear(self) -> None:
-        """Remove what the catalog does not name, also folders in the place of files and the other way round."""
-        named = {record.name for record in self.catalog.segments()}
-        for path in (self.store.folder / SEGMENTS).iterdir():
-            if path.name not in named and path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-        for path in (self.store.folder / EMBEDDERS).glob("*"):
-            if not path.is_dir() or path.is_symlink():
-                path.unlink()
         self.sweep()
 
     def _part(self, config: PipelineConfig, number: int, records: list[SegmentRecord], chunks: Rows) -> _Part:
@@ -146,14 +129,9 @@ class _Mender(Writer):
 
     def _embedder(self, record: EmbedderRecord) -> Embedder:
         """The embedder of that record; `IdentityError` where it is not what it was."""
-        from ragembed.embed import EMBEDDERS
-        from ragembed.embed.identity import check_behaviour, check_recorded, load_learnt
+        from ragembed.embed.identity import embedder_of
 
-        embedder = EMBEDDERS.create(record.spec)
-        check_recorded(record, embedder, self.store.folder)
-        load_learnt(record, embedder, self.store.folder)
-        check_behaviour(record, embedder, self.store.folder)
-        return embedder
+        return embedder_of(record, self.store.folder)
 
     def _taught(self, record: EmbedderRecord, number: int) -> tuple[Embedder, EmbedderRecord]:
         """The embedder of that record after it has learnt from all stored texts, and what it is then."""
@@ -165,8 +143,7 @@ class _Mender(Writer):
         embedder = EMBEDDERS.create(record.spec)
         check_recorded(record, embedder, self.store.folder)
         embedder.fit(self.catalog.all_embedded_texts())
-        name = f"{number}-{embedder.name}-{secrets.token_hex(4)}"
-        folder = save_learnt(embedder, self.store.folder, name)
+        folder = save_learnt(embedder, self.store.folder, number, again=True)
         dimension = None if embedder.kind == "sparse" else embedder.dimension
         return embedder, replace(record, folder=folder, dimension=dimension, identity=identity(embedder))
 
@@ -178,12 +155,12 @@ class _Mender(Writer):
         gaps = np.flatnonzero(np.diff(np.searchsorted(first, held.missing))) + 1
         for rows in np.split(held.missing, gaps):
             if embedder.kind == "sparse":
-                for part, texts in self._texts(rows, _CHUNKS["sparse"]):
+                for part, texts in self._texts(rows, BATCH_CHUNKS["sparse"]):
                     yield part, embed(embedder, texts)
                 continue
             done: list[Dense] = []
             start = end = 0
-            for part, texts in self._texts(rows, _CHUNKS["dense"]):
+            for part, texts in self._texts(rows, BATCH_CHUNKS["dense"]):
                 done.append(cast("Dense", embed(embedder, texts)))
                 end += len(part)
                 if end == len(rows) or sum(vectors.nbytes for vectors in done) >= _BYTES:

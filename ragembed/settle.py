@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -44,14 +45,17 @@ def settle_embedder(
                 " index most of the documents in the first run"
             )
         embedder.fit(texts())
-        learnt = save_learnt(embedder, folder, f"{number}-{embedder.name}")
+        learnt = save_learnt(embedder, folder, number)
     dimension = None if embedder.kind == "sparse" else embedder.dimension
     return EmbedderRecord(str(embedder.spec), embedder.kind, dimension, learnt, record_identity(embedder))
 
 
-def save_learnt(embedder: Embedder, folder: Path, name: str) -> str:
-    """Write what an embedder has learnt into the index at `folder`, durably; returns where, relative to it."""
-    learnt = f"{EMBEDDERS}/{name}"
+def save_learnt(embedder: Embedder, folder: Path, number: int, *, again: bool = False) -> str:
+    """Write what embedder `number` has learnt into the index at `folder`, durably; returns where, relative to it.
+
+    What it learnt `again` goes to a new place, as the catalog still names the old one.
+    """
+    learnt = f"{EMBEDDERS}/{number}-{embedder.name}" + (f"-{secrets.token_hex(4)}" if again else "")
     with unwritable(folder / learnt):
         embedder.save(folder / learnt)
         sync_tree(folder / learnt)

@@ -6,12 +6,14 @@ on from there. A chunk whose text was in the document before keeps its vectors.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
+from ragembed.budget import BATCH_CHUNKS, MEMORY, TEXT_SHARE
 from ragembed.chunk.base import Chunker
 from ragembed.embed.base import Embedder, checked_vectors
 from ragembed.errors import EmbeddingError, RagembedError, ReadError, StoreError
@@ -30,12 +32,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and what is being worked on."""
 
-MEMORY = 1_000_000_000
-"""Bytes that indexing plans with unless it is told otherwise."""
-_CHARACTERS = 1 / 32
-"""Of the memory: text per commit. Text, tokens and sorting them take up to 24 bytes a character."""
-_BATCH_CHUNKS = {"sparse": 50_000, "dense": 1_000}
-"""Chunks per commit; vectors of a transformer cost so much more that less of them may be lost."""
 _TICK_NS = 20_000_000
 """The clock of file systems moves in steps of up to 10 ms; a file that was written less than this ago may change again
 without its time doing so."""
@@ -53,11 +49,11 @@ class Syncer:
         embedders: Sequence[Embedder],
         progress: Progress | None = None,
         *,
-        check: Callable[[Sequence[str]], None] = lambda texts: None,
+        check: Callable[[Callable[[], Sequence[str]]], None] = lambda texts: None,
         committed: Callable[[], None] = lambda: None,
         memory: int = MEMORY,
     ) -> None:
-        """`check` is called with texts that will be embedded, to make sure that the embedders are the index's own;
+        """`check` is called with what gives the next texts, to make sure that the embedders are the index's own;
         `committed` after every commit. `memory` bounds the batches.
         """
         self.writer = writer
@@ -83,8 +79,8 @@ class Syncer:
         """Files of this run: one that goes while it runs is none that was moved."""
         self._lossy: set[str] = set()
         """Files with documents that could not be embedded."""
-        self._chunk_limit = min(_BATCH_CHUNKS[embedder.kind] for embedder in embedders)
-        self._character_limit = max(1, int(memory * _CHARACTERS))
+        self._chunk_limit = min(BATCH_CHUNKS[embedder.kind] for embedder in embedders)
+        self._character_limit = max(1, int(memory * TEXT_SHARE))
         self._truncated_before = self._truncated()
 
     def files(
@@ -327,7 +323,7 @@ class Syncer:
         plan = self.writer.plan(batch.entries, batch.delete)
         vectors: list[Vectors] = []
         if plan.fresh and not self.writer.rehearsal:
-            self.check([embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh])
+            self.check(functools.partial(_texts, plan))
             plan, vectors = self._embed(plan, batch)
         self.writer.commit(plan, vectors, batch.files, batch.forget)
         self.report.chunks += len(plan.fresh)
@@ -373,7 +369,7 @@ class Syncer:
         return failed
 
     def _vectors(self, plan: Plan) -> list[Vectors]:
-        texts = [embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh]
+        texts = _texts(plan)
         return [embed(embedder, texts) for embedder in self.embedders] if texts else []
 
     def _truncated(self) -> int:
@@ -399,6 +395,11 @@ class _Batch:
         self.entries.append(entry)
         self.chunks += len(entry.chunks)
         self.characters += len(entry.document.text)
+
+
+def _texts(plan: Plan) -> list[str]:
+    """What is embedded of the plan's fresh chunks."""
+    return [embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh]
 
 
 def embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:

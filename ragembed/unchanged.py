@@ -42,7 +42,7 @@ def unchanged(
     started = time.perf_counter()
     options = options or ReadOptions()
     try:
-        catalog = Catalog(Path(index))
+        catalog = Catalog(Path(index), migrating=False)
         try:
             catalog.db.execute("BEGIN")  # all that follows sees one state, whoever commits meanwhile
             config = catalog.setting("config")

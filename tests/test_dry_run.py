@@ -48,7 +48,7 @@ def test_a_dry_run_of_a_new_index(pipeline: Pipeline, docs: Path, tmp_path: Path
 def test_a_dry_run_says_what_the_run_then_does(
     pipeline: Pipeline, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ragembed.sync._BATCH_CHUNKS", {"sparse": 1, "dense": 1})  # commits in between, too
+    monkeypatch.setattr("ragembed.sync.BATCH_CHUNKS", {"sparse": 1, "dense": 1})  # commits in between, too
     pipeline.index(docs)
     (docs / "a.txt").write_text("a was a letter")
     (docs / "b.txt").unlink()

@@ -429,7 +429,7 @@ def test_batches_are_bounded(index: Path, monkeypatch: pytest.MonkeyPatch) -> No
     expected = answers(index)
     for name, value in (("_PAGE", 2), ("_CHARACTERS", 50), ("_BYTES", 500)):
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(module, "_CHUNKS", {"sparse": 10, "dense": 4})
+    monkeypatch.setattr(module, "BATCH_CHUNKS", {"sparse": 10, "dense": 4})
     for path in segments(index):
         path.unlink()
     repaired(index)
@@ -466,3 +466,17 @@ def test_a_damaged_generation(tmp_path: Path, value: str) -> None:
         assert len(pipeline.repair()) == 1
         assert pipeline.search("apples")[0].chunk.document_id == "a"
         assert verify(pipeline.store) == []
+
+
+def test_lost_folders_are_made_again(tmp_path: Path) -> None:
+    with Pipeline.create(tmp_path / "index", "bm25+lsa(dimension=2)") as pipeline:
+        pipeline.add(
+            [Document(f"d{i}", f"pear {word} number {i}") for i, word in enumerate(["apple", "plum", "fig"])]
+        )
+        before = pipeline.search("plum", 3)
+    shutil.rmtree(tmp_path / "index" / "segments")
+    with Pipeline.open(tmp_path / "index") as pipeline:
+        assert pipeline.repair()
+        assert pipeline.search("plum", 3) == before
+    with Pipeline.open(tmp_path / "index") as pipeline:
+        assert not verify(pipeline.store)

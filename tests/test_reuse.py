@@ -159,7 +159,7 @@ def test_whatever_happened_the_index_is_as_new(
         Pipeline.create(root / "index", embedder, "recursive(tokens=12, overlap=0)") as pipeline,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr("ragembed.sync._BATCH_CHUNKS", {"sparse": batch, "dense": batch})
+        patch.setattr("ragembed.sync.BATCH_CHUNKS", {"sparse": batch, "dense": batch})
         (docs / "0.txt").write_text("apple banana")
         pipeline.index(docs)
         for what, one, two, seed in steps:

@@ -414,7 +414,7 @@ KILLED = """
 import os, sys
 from ragembed import Pipeline, sync
 from ragembed.index.store import Writer
-sync._BATCH_CHUNKS = {"sparse": 2, "dense": 2}
+sync.BATCH_CHUNKS = {"sparse": 2, "dense": 2}
 commits, commit = [], Writer.commit
 def counted(self, *arguments, **keywords):
     commit(self, *arguments, **keywords)
@@ -428,7 +428,7 @@ Pipeline.open(sys.argv[1]).index(sys.argv[2])
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync, "_BATCH_CHUNKS", {"sparse": 2, "dense": 2})
+    monkeypatch.setattr(sync, "BATCH_CHUNKS", {"sparse": 2, "dense": 2})
 
 
 def kill_after(commits: int, pipeline: Pipeline, path: Path) -> None:

@@ -111,6 +111,16 @@ def reopen(record: EmbedderRecord, embedder: Embedder, where: Path) -> None:
     load_learnt(record, embedder, where)
 
 
+def embedder_of(record: EmbedderRecord, where: Path) -> Embedder:
+    """A new embedder that is the one of the index in `where`, after all three checks."""
+    from ragembed.embed import EMBEDDERS
+
+    embedder = EMBEDDERS.create(record.spec)
+    reopen(record, embedder, where)
+    check_behaviour(record, embedder, where)
+    return embedder
+
+
 def check_behaviour(
     record: EmbedderRecord, embedder: Embedder, where: Path, *, thorough: bool = True
 ) -> None:

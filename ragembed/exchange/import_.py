@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ragembed.budget import BATCH_CHUNKS, MANY_SEGMENTS, MEMORY, TEXT_SHARE
 from ragembed.config import EmbedderRecord
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.base import Embedder
@@ -35,15 +36,9 @@ Progress = Callable[[int, int, str], None]
 Maker = Callable[[Sequence[Chunk]], Vectors]
 """What gives a segment of some chunks: the next vectors of a file, or postings of their texts."""
 
-_BYTES = 1 / 32
-"""Of the memory: lines per commit. Texts, tokens and sorting them take up to 24 bytes a character."""
-_MOST_CHUNKS = 50_000
-"""Chunks per commit."""
 _FILES_AT_ONCE = 10_000
 _IDS_AT_ONCE = 30_000
 """Below the number of parameters that SQLite allows, 32,766."""
-_MANY = 8
-"""Segments at the end of the list that are joined while the import still goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +62,6 @@ def import_index(
     the batches. An embedder of vectors is not loaded here: what is recorded of it is compared when the index is
     opened, as for every index.
     """
-    from ragembed.sync import MEMORY
-
     started = time.perf_counter()
     source = Path(folder)
     manifest = read_manifest(source)
@@ -169,8 +162,8 @@ class _Importer:
         self.progress = progress
         self.dimensions = [record.dimension for record in manifest.config.embedders]
         width = sum(dimension or 0 for dimension in self.dimensions)
-        self._most_chunks = max(1, min(_MOST_CHUNKS, memory // (32 * max(1, width))))
-        self._most_bytes = max(1, int(memory * _BYTES))
+        self._most_chunks = max(1, min(BATCH_CHUNKS["sparse"], memory // (32 * max(1, width))))
+        self._most_bytes = max(1, int(memory * TEXT_SHARE))
         self._done = {"documents": 0, "chunks": 0, "files": 0}
 
     def run(self) -> None:
@@ -200,7 +193,7 @@ class _Importer:
         chunks = plan.fresh
         vectors = [maker(chunks) for maker in self.makers] if chunks else []
         self.writer.commit(plan, vectors)
-        self.writer.merge(self.dimensions, largest_merged(self.memory), _MANY)
+        self.writer.merge(self.dimensions, largest_merged(self.memory), MANY_SEGMENTS)
         self._done["documents"] += len(entries)
         self._done["chunks"] += len(chunks)
         self.progress(self._done["chunks"], self.counts["chunks"], "")

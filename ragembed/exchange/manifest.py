@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ragembed import __version__
-from ragembed.config import EmbedderRecord, PipelineConfig
+from ragembed.config import EmbedderRecord, PipelineConfig, record_fits
 from ragembed.errors import CorruptError, NotAnIndexError, ReadError, VersionError
 from ragembed.exchange.records import REMEDY, is_sha256, parse_object, shown
 from ragembed.index.files import EMBEDDERS
@@ -154,7 +154,7 @@ def _config(path: Path, values: Any, counts: Mapping[str, int]) -> PipelineConfi
         if not isinstance(values.get(name), str | None):
             raise _wrong(path, name, values.get(name), "a string or null")
     for number, record in enumerate(values["embedders"]):
-        if not isinstance(record, dict) or not _fits(record):
+        if not record_fits(record):
             raise _wrong(path, f"embedder {number}", record, "spec, kind, dimension, folder and identity")
     config = PipelineConfig.from_json(values)
     if config.embedders and len(config.embedders) != len(config.parts):
@@ -164,19 +164,6 @@ def _config(path: Path, values: Any, counts: Mapping[str, int]) -> PipelineConfi
     if counts["chunks"] and not config.embedders:
         raise _wrong(path, "embedders", "empty", f"who embedded {counts['chunks']} chunks")
     return config
-
-
-def _fits(record: Mapping[str, Any]) -> bool:
-    dimension = record.get("dimension")
-    return (
-        isinstance(record.get("spec"), str)
-        and isinstance(record.get("identity"), dict)
-        and isinstance(record.get("folder"), str | None)
-        and (
-            (record.get("kind") == "sparse" and dimension is None)
-            or (record.get("kind") == "dense" and type(dimension) is int and 0 < dimension < 1 << 24)
-        )
-    )
 
 
 def _files(path: Path, values: Any, config: PipelineConfig) -> dict[str, FileNote]:

@@ -43,8 +43,8 @@ class Catalog:
     unguarded: bool
     """Whether it is read without a lock, as the folder takes no file of ours: a writer may change it unnoticed."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the catalog in `folder`."""
+    def __init__(self, folder: Path, *, migrating: bool = True) -> None:
+        """Open the catalog in `folder`; one of an older version is brought up to date, or, not `migrating`, refused."""
         self.path = folder / CATALOG_NAME
         if not self.path.is_file():
             raise NotAnIndexError(
@@ -57,7 +57,7 @@ class Catalog:
             self.db = self._connect(folder)
         try:
             with database_errors(self.path):
-                self._check(folder)
+                self._check(folder, migrating)
         except UnicodeDecodeError as error:  # from a message of SQLite that quotes a damaged page
             self.db.close()
             raise CorruptError(f"{self.path} is damaged, or no catalog", _RESTORE) from error
@@ -111,7 +111,7 @@ class Catalog:
         """Whether an `unguarded` catalog was written to since it was opened."""
         return self.unguarded and self.state() != self._state
 
-    def _check(self, folder: Path) -> None:
+    def _check(self, folder: Path, migrating: bool) -> None:
         application = self.db.execute("PRAGMA application_id").fetchone()[0]
         version = self.db.execute("PRAGMA user_version").fetchone()[0]
         self.db.execute("PRAGMA foreign_keys = ON")
@@ -138,6 +138,8 @@ class Catalog:
                 f"{self.path} has {strange[0]!r}, which no catalog of ours has",
                 "do not use an index from somebody you do not trust",
             )
+        if version < FORMAT_VERSION and not migrating:
+            raise VersionError(f"{folder} has format version {version}", "open it to bring it up to date")
         if version < FORMAT_VERSION:
             self._migrate(folder, version)
 
@@ -211,6 +213,11 @@ class Catalog:
         """How many files, documents and chunks there are."""
         tables = ("files", "documents", "chunks")
         return {name: self.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+    def chunk_count(self) -> int:
+        """How many chunks there are."""
+        (count,) = self.db.execute("SELECT count(*) FROM chunks").fetchone()
+        return int(count)
 
     def files(self) -> dict[str, FileRecord]:
         """All files read, by absolute path."""

@@ -120,8 +120,8 @@ class Store:
                 raise ChangedError(self.folder)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Writer]:
-        """The one writer of this index; where another one writes, `LockedError`."""
+    def locked(self) -> Iterator[Catalog]:
+        """The catalog for the one process that writes, its folders in place; where another one does, `LockedError`."""
         try:
             for name in (SEGMENTS, EMBEDDERS):
                 (self.folder / name).mkdir(exist_ok=True)
@@ -130,6 +130,12 @@ class Store:
                 f"{self.folder} cannot be written ({error.strerror})", "check its permissions"
             ) from error
         with self.connection() as catalog, database_errors(self.path), write_lock(self.folder):
+            yield catalog
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """The one writer of this index; where another one writes, `LockedError`."""
+        with self.locked() as catalog:
             writer = Writer(self, catalog)
             writer.sweep()
             yield writer

@@ -163,7 +163,7 @@ class Searcher:
 
     def _complain_of_gaps(self, catalog: Catalog, records: Sequence[SegmentRecord], dead: int) -> None:
         """Raise `CorruptError` where an embedder's segments cannot hold all chunks: it would miss some silently."""
-        chunks = catalog.counts()["chunks"]
+        chunks = catalog.chunk_count()
         for number, embedder in enumerate(self.embedders):
             held = sum(record.rows for record in records if record.embedder == number)
             if held < chunks or held > chunks + dead:
