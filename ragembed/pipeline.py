@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ragembed.analysis import Analyzer
     from ragembed.chunk.base import Chunker
     from ragembed.embed.base import Embedder
+    from ragembed.embed.cache import VectorCache
+    from ragembed.explain import Explanation
     from ragembed.filters import Condition, Where
     from ragembed.index.verify import Problem
     from ragembed.read import Found
@@ -67,6 +69,8 @@ class Pipeline:
     def __init__(self, store: Store, config: PipelineConfig) -> None:
         """Use `create` or `open`."""
         self.store = store
+        self.cache: VectorCache | None = None
+        """Where vectors of documents are looked up before they are made, and kept; none unless it is set."""
         self._makers = Makers(store, config)
         self._lock = threading.Lock()
         """Held while a searcher is chosen, and while models load for it."""
@@ -265,21 +269,59 @@ class Pipeline:
 
     # reading
 
-    def search(self, query: str, k: int = 10, where: Where | None = None) -> list[Hit]:
-        """The k best chunks for `query`, best first; with `where` of those whose metadata meet it."""
-        return self.search_many([query], k, where)[0]
+    def search(
+        self, query: str, k: int = 10, where: Where | None = None, fusion: str | None = None
+    ) -> list[Hit]:
+        """The k best chunks for `query`, best first; with `where` of those whose metadata meet it.
 
-    def search_many(self, queries: Sequence[str], k: int = 10, where: Where | None = None) -> list[list[Hit]]:
+        `fusion` names how the lists of several embedders are joined: ``rrf`` (the default), ``rrf(k=20)``,
+        ``combsum``.
+        """
+        return self.search_many([query], k, where, fusion)[0]
+
+    def search_many(
+        self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
+    ) -> list[list[Hit]]:
         """The k best chunks for each of `queries`."""
         condition = _condition(where)
-        return self._searched(lambda searcher: searcher.search(queries, k, condition))
+        return self._searched(lambda searcher: searcher.search(queries, k, condition, fusion))
 
     def search_documents(
-        self, queries: Sequence[str], k: int = 10, where: Where | None = None
+        self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
     ) -> list[dict[str, float]]:
         """``{document_id: score}`` of the k best documents for each query, a document scoring its best chunk."""
+        return [
+            {document: score for document, (score, _) in found.items()}
+            for found in self.best_chunks(queries, k, where, fusion)
+        ]
+
+    def best_chunks(
+        self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
+    ) -> list[dict[str, tuple[float, int]]]:
+        """As `search_documents`, with the place where the best chunk begins: ``{document_id: (score, start)}``."""
         condition = _condition(where)
-        return self._searched(lambda searcher: searcher.search_documents(queries, k, condition))
+        return self._searched(lambda searcher: searcher.best_chunks(queries, k, condition, fusion))
+
+    def explain(
+        self,
+        query: str,
+        expected: str | None = None,
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+    ) -> Explanation:
+        """Why the k hits of `query` have their scores, and at which stage the document `expected` was lost.
+
+        `expected` is a document's id, a chunk's, or the path of a file.
+        """
+        from ragembed.explain import explain
+
+        condition = _condition(where)
+        return self._searched(
+            lambda searcher: explain(
+                searcher, query, expected=expected, k=k, condition=condition, fusion=fusion
+            )
+        )
 
     def get(self, ids: Iterable[str]) -> dict[str, list[Chunk]]:
         """The chunks of documents, by document id, and single ones, by chunk id; unknown ids are left out."""
@@ -435,6 +477,7 @@ class Pipeline:
             check=check,
             committed=lambda: self._merge(writer, memory, MANY_SEGMENTS),
             memory=memory,
+            cache=self.cache,
         )
 
     def _merge(self, writer: Writer, memory: int, fewest: int) -> None:

@@ -27,6 +27,7 @@ from ragembed.sync_report import SyncReport
 from ragembed.types import Document
 
 if TYPE_CHECKING:
+    from ragembed.embed.cache import VectorCache
     from ragembed.embed.lexical import Lexical
 
 Progress = Callable[[int, int, str], None]
@@ -52,9 +53,10 @@ class Syncer:
         check: Callable[[Callable[[], Sequence[str]]], None] = lambda texts: None,
         committed: Callable[[], None] = lambda: None,
         memory: int = MEMORY,
+        cache: VectorCache | None = None,
     ) -> None:
         """`check` is called with what gives the next texts, to make sure that the embedders are the index's own;
-        `committed` after every commit. `memory` bounds the batches.
+        `committed` after every commit. `memory` bounds the batches. Vectors are taken from `cache` where it has them.
         """
         self.writer = writer
         self.catalog = writer.catalog
@@ -64,6 +66,7 @@ class Syncer:
         self.check = check
         self.committed = committed
         self.memory = memory
+        self.cache = cache
         self.report = SyncReport()
         self.moved: set[str] = set()
         """Paths of files that were found under another one."""
@@ -370,7 +373,7 @@ class Syncer:
 
     def _vectors(self, plan: Plan) -> list[Vectors]:
         texts = _texts(plan)
-        return [embed(embedder, texts) for embedder in self.embedders] if texts else []
+        return [embed(embedder, texts, self.cache) for embedder in self.embedders] if texts else []
 
     def _truncated(self) -> int:
         return sum(embedder.truncation.texts for embedder in self.embedders)
@@ -402,13 +405,13 @@ def _texts(plan: Plan) -> list[str]:
     return [embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh]
 
 
-def embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> Vectors:
     """What a segment of `embedder` holds of `texts`: postings, or finite vectors (n, dimension)."""
     if embedder.kind == "sparse":
         builder = PostingsBuilder(cast("Lexical", embedder).analyzer)
         builder.add(texts)
         return builder.build()
-    return checked_vectors(embedder, texts)
+    return checked_vectors(embedder, texts) if cache is None else cache.embed(embedder, texts)
 
 
 def _counterpart(identifier: str, prefix: str, origin: FileRecord | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Metadata = Mapping[str, Any]
 """JSON-serialisable values under string keys. Keys that readers and chunkers set are listed in docs/metadata.md."""
@@ -14,6 +14,18 @@ Qrels = dict[str, dict[str, int]]
 
 Run = dict[str, dict[str, float]]
 """A system's answers, ``{query_id: {document_id: score}}``; higher is better."""
+
+
+class Span(NamedTuple):
+    """A piece of a document, in characters: ``text[start:end]``."""
+
+    document: str
+    start: int
+    end: int
+
+
+SpanTruth = dict[str, list[Span]]
+"""Reference spans: where in the documents the answers stand, ``{query_id: [span]}``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Embedder(ABC):
     kind: ClassVar[Literal["dense", "sparse"]]
     learns: ClassVar[bool] = False
     """Whether `fit` must see the corpus before anything can be embedded."""
+    costly: ClassVar[bool] = False
+    """Whether embedding takes so long that looking a vector up is worth while."""
 
     @property
     @abstractmethod

@@ -112,6 +112,15 @@ class LSA(TermEmbedder):
                 vectors[row] = (weights[places] * space.idf[numbers]) @ space.directions[numbers]
         return normalized(vectors)
 
+    def summands(self, text: str) -> tuple[list[str], Dense]:
+        """The known terms of `text`, and what each adds ``(terms, dimension)`` to its vector before that is scaled."""
+        space = self._fitted
+        terms, weights = self.term_weights(text)
+        places = [place for place, term in enumerate(terms) if term in space.terms]
+        known = [terms[place] for place in places]
+        numbers = [space.terms[term] for term in known]
+        return known, (weights[places] * space.idf[numbers])[:, np.newaxis] * space.directions[numbers]
+
     def state_hash(self) -> str | None:
         """sha256 of terms, idf and directions; None before `fit`."""
         return None if self._space is None else self._space.digest

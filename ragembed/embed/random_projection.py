@@ -52,6 +52,11 @@ class RandomProjection(TermEmbedder):
                 vector += weights[block] @ self.signs(terms[block])  # (d,) = (t,) (t, d)
         return normalized(vectors)
 
+    def summands(self, text: str) -> tuple[list[str], Dense]:
+        """The terms of `text`, and what each adds ``(terms, dimension)`` to its vector before that is scaled."""
+        terms, weights = self.term_weights(text)
+        return terms, weights[:, np.newaxis] * self.signs(terms)
+
     def signs(self, terms: Sequence[str]) -> Dense:
         """The rows of `terms`, ``(len(terms), dimension)``: +1 and -1 by the bits of a hash of the term."""
         length = (self.dimension + 7) // 8

@@ -26,6 +26,7 @@ class TransformerEmbedder(Embedder):
     """What embedders that run through sentence-transformers share. The model is loaded on first use."""
 
     kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    costly: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -219,6 +219,11 @@ class Catalog:
         (count,) = self.db.execute("SELECT count(*) FROM chunks").fetchone()
         return int(count)
 
+    def document_count(self) -> int:
+        """How many documents there are."""
+        (count,) = self.db.execute("SELECT count(*) FROM documents").fetchone()
+        return int(count)
+
     def files(self) -> dict[str, FileRecord]:
         """All files read, by absolute path."""
         rows = self.db.execute("SELECT path, id, size, mtime_ns, hash, options FROM files")
@@ -343,10 +348,6 @@ class Catalog:
                     "run: ragembed verify INDEX --repair",
                 )
             yield row, Chunk(identifier, document, text, start, end, {**_metadata(outer, identifier), **own})
-
-    def document_ids(self, rows: Sequence[int]) -> dict[int, str]:
-        """Which document each of those chunk rows belongs to."""
-        return {row: document for row, (document, _) in self.places(rows).items()}
 
     def places(self, rows: Sequence[int]) -> dict[int, tuple[str, int]]:
         """Document and start of the chunk of each of those rows: an order that does not depend on the index's past."""

@@ -104,6 +104,24 @@ class DenseIndex:
             width *= 4
         return found
 
+    def scores(self, query: Dense) -> tuple[Rows, Floats]:
+        """All live rows and their scores for one query vector (dimension,): those by which `search_many` ranks them.
+
+        It looks at every vector, so that it tells what a search should have found. A query of zeros finds nothing.
+        """
+        query = self._checked(query[np.newaxis])  # (1, dimension)
+        if not query.any():
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        wide = query[0].astype(np.float64)
+        rows, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+        for segment in self.segments:
+            at = segment.positions(None)
+            rows.append(segment.rows if at is None else segment.rows[at])
+            for _, vectors in segment.flat.blocks(at, segment.flat.piece):
+                # a row by itself, as in `_products`: the same to the last bit
+                scores.append((vectors * wide).sum(axis=1).astype(np.float32))
+        return np.concatenate(rows), np.concatenate(scores)
+
     def _checked(self, queries: Dense) -> Dense:
         if queries.shape[1] != self.dimension:
             raise EmbeddingError(

@@ -176,7 +176,24 @@ class SparseIndex:
     def _new_terms(self) -> _Terms:
         return _Terms(self.segments, self.weighting, self.statistics.documents)
 
-    def _factor(self, segment: SparseSegment) -> Floats:
+    def query_weights(self, terms: Sequence[str]) -> dict[str, float]:
+        """What each distinct term of a query weighs in it, in order of first appearance; 0 for absent ones."""
+        with self._lock:
+            values = self.weigh([terms]).values.tolist()
+        weights: dict[str, float] = {}
+        for term, value in zip(
+            terms if self.weighting.additive else dict.fromkeys(terms), values, strict=True
+        ):
+            weights[term] = weights.get(term, 0.0) + value
+        return weights
+
+    def frequency(self, term: str) -> int:
+        """How many live rows hold `term`."""
+        numbers = ((segment, segment.postings.find(term)) for segment in self.segments)
+        return sum(segment.frequency(number) for segment, number in numbers if number >= 0)
+
+    def factors(self, segment: SparseSegment) -> Floats:
+        """`Weighting.document_factor` of each document of a segment, computed once."""
         if segment.factor is None:
             postings = segment.postings
             norms = np.zeros(0, np.float32)
@@ -191,7 +208,7 @@ class SparseIndex:
         if segment.weights is None:
             postings = segment.postings
             segment.weights = self.weighting.document(
-                postings.counts, self._factor(segment)[postings.documents]
+                postings.counts, self.factors(segment)[postings.documents]
             )
         return segment.weights
 
@@ -219,7 +236,7 @@ class SparseIndex:
                 part = slice(starts[at], ends[at])
                 documents = postings.documents[part]
                 if all_weights is None:
-                    values = self.weighting.document(postings.counts[part], self._factor(segment)[documents])
+                    values = self.weighting.document(postings.counts[part], self.factors(segment)[documents])
                 else:
                     values = all_weights[part]
                 np.add.at(scores, documents, values * weighed.values[at])

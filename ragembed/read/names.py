@@ -46,6 +46,11 @@ def is_there(path: str) -> bool:
     return os.path.exists(path) or ("\\x" in path and os.path.exists(_on_disk(path)))  # noqa: PTH110 - bytes
 
 
+def on_disk(path: str) -> str:
+    """The name of the file of that `printable` path, as functions of files take it."""
+    return path if "\\x" not in path or os.path.exists(path) else os.fsdecode(_on_disk(path))  # noqa: PTH110
+
+
 def _on_disk(path: str) -> bytes:
     """The name that `printable` showed so, if it was no UTF-8."""
     return re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), path.encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,7 +18,7 @@ from ragembed.index.records import SegmentRecord
 from ragembed.index.runs import Rows
 from ragembed.index.sparse import SparseIndex, SparseSegment
 from ragembed.index.store import Store
-from ragembed.retrieve.fusion import Fused, reciprocal_rank_fusion
+from ragembed.retrieve.fusion import Fused, Ranked, fusion_of
 from ragembed.retrieve.sides import DenseSide, Side, SparseSide
 from ragembed.types import Hit
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LONGEST_QUERY = 1 << 20
 """Characters; a longer query is surely a file that was meant to be indexed."""
-_DEPTH = 200
+DEPTH = 200
 """How far down each embedder's list a fusion looks, or k where that is more: a constant, so that up to here the first
 hits are the same whatever k is."""
 _SELECTIONS = 64
@@ -67,11 +67,13 @@ class Searcher:
         self._view = _View(-1, {}, [])
         self._loading = threading.Lock()
 
-    def search(self, queries: Sequence[str], k: int, condition: Condition | None = None) -> list[list[Hit]]:
+    def search(
+        self, queries: Sequence[str], k: int, condition: Condition | None = None, fusion: str | None = None
+    ) -> list[list[Hit]]:
         """The k best chunks for each query, of those that meet the condition."""
         check(queries, k)
         with self._state() as (catalog, view):
-            ranked = _Ranking(catalog, view, queries, condition).best(range(len(queries)), k)
+            ranked = Ranking(catalog, view, queries, condition, fusion).best(range(len(queries)), k)
             chunks = self._complete(catalog.chunks(rows := _rows(ranked)), rows)
         names = [str(embedder.spec) for embedder in self.embedders]
         return [
@@ -82,31 +84,40 @@ class Searcher:
             for hits in ranked
         ]
 
-    def search_documents(
-        self, queries: Sequence[str], k: int, condition: Condition | None = None
-    ) -> list[dict[str, float]]:
-        """The k best documents for each query, each scored by its best chunk (MaxP, Dai & Callan 2019)."""
+    def best_chunks(
+        self, queries: Sequence[str], k: int, condition: Condition | None = None, fusion: str | None = None
+    ) -> list[dict[str, tuple[float, int]]]:
+        """The k best documents for each query: score and start of each one's best chunk (MaxP, Dai & Callan 2019)."""
         check(queries, k)
         with self._state() as (catalog, view):
-            counts = catalog.counts()
-            depth = k if counts["chunks"] == counts["documents"] else 4 * k
-            ranking = _Ranking(catalog, view, queries, condition)
-            results: list[dict[str, float]] = [{} for _ in queries]
+            depth = k if catalog.chunk_count() == catalog.document_count() else 4 * k
+            ranking = Ranking(catalog, view, queries, condition, fusion)
+            results: list[dict[str, tuple[float, int]]] = [{} for _ in queries]
             open_queries = list(range(len(queries)))
             while open_queries:
                 ranked = ranking.best(open_queries, depth)
-                owner = self._complete(catalog.document_ids(rows := _rows(ranked)), rows)
+                places = self._complete(catalog.places(rows := _rows(ranked)), rows)
                 unfinished = []
                 for i, hits in zip(open_queries, ranked, strict=True):
-                    best: dict[str, float] = {}
+                    best: dict[str, tuple[float, int]] = {}
                     for fused in hits:
-                        best.setdefault(owner[fused.row], fused.score)
+                        document, start = places[fused.row]
+                        best.setdefault(document, (fused.score, start))
                     results[i] = dict(list(best.items())[:k])
                     if len(best) < k and len(hits) == depth:
                         unfinished.append(i)
                 open_queries = unfinished
                 depth *= 4
         return results
+
+    @contextlib.contextmanager
+    def ranking(
+        self, query: str, condition: Condition | None = None, fusion: str | None = None
+    ) -> Iterator[Ranking]:
+        """The ranking for `query` in one unchanging state of the index, to ask more of than `search` tells."""
+        check([query], 1)
+        with self._state() as (catalog, view):
+            yield Ranking(catalog, view, [query], condition, fusion)
 
     @contextlib.contextmanager
     def _state(self) -> Iterator[tuple[Catalog, _View]]:
@@ -205,43 +216,53 @@ class Searcher:
         return DenseSide(embedder, DenseIndex(vectors, embedder.dimension) if vectors else None)
 
 
-class _Ranking:
+class Ranking:
     """The ranking of chunks for some queries, to any depth. Equal scores are ordered by document and place in it, so
     that an index gives the same lists whatever way it came to hold what it holds.
     """
 
     def __init__(
-        self, catalog: Catalog, view: _View, queries: Sequence[str], condition: Condition | None
+        self,
+        catalog: Catalog,
+        view: _View,
+        queries: Sequence[str],
+        condition: Condition | None,
+        fusion: str | None = None,
     ) -> None:
-        self._catalog = catalog
-        self._sides = view.sides
-        self._selection = _selection(catalog, view, condition)
-        self._encoded = [side.encode(queries) for side in view.sides]
+        self.join: Callable[[Sequence[Ranked]], list[Fused]] = fusion_of(fusion)
+        self.catalog = catalog
+        self.sides = view.sides
+        self.selection = _selection(catalog, view, condition)
+        self.encoded = [side.encode(queries) for side in view.sides]
 
     def best(self, which: Sequence[int], k: int) -> list[list[Fused]]:
         """The k best chunks for each of those queries."""
-        if len(self._sides) == 1:
+        if len(self.sides) == 1:
             return [
                 [Fused(row, score, {0: (rank, score)}) for rank, (row, score) in enumerate(hits, 1)]
-                for hits in self._lists(0, which, k)
+                for hits in self.lists(0, which, k)
             ]
-        lists = [self._lists(number, which, max(k, _DEPTH)) for number in range(len(self._sides))]
-        ranked = [reciprocal_rank_fusion(parts) for parts in zip(*lists, strict=True)]
+        lists = [self.lists(number, which, max(k, DEPTH)) for number in range(len(self.sides))]
+        return self.fuse([list(parts) for parts in zip(*lists, strict=True)], k)
+
+    def fuse(self, queries: Sequence[Sequence[Sequence[tuple[int, float]]]], k: int) -> list[list[Fused]]:
+        """The k best of the lists that each query has, one an embedder, each of (row, score), best first."""
+        ranked = [self.join(lists) for lists in queries]
         tied = {fused.row for hits in ranked for fused in _tied(hits, [hit.score for hit in hits], k)}
         if tied:
-            place = self._catalog.places(sorted(tied))
+            place = self.catalog.places(sorted(tied))
             nowhere = ("", 0)
             for hits in ranked:
                 hits.sort(key=lambda fused: (-fused.score, place.get(fused.row, nowhere)))
         return [hits[:k] for hits in ranked]
 
-    def _lists(self, number: int, which: Sequence[int], k: int) -> list[list[tuple[int, float]]]:
+    def lists(self, number: int, which: Sequence[int], k: int) -> list[list[tuple[int, float]]]:
         """One embedder's k best (row, score) for each of those queries."""
         found = self._with_ties(number, list(which), k)
         lists = [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
         tied = {row for hits in lists for row, _ in _tied(hits, [score for _, score in hits], k)}
         if tied:
-            place = self._catalog.places(sorted(tied))
+            place = self.catalog.places(sorted(tied))
             nowhere = ("", 0)
             for hits in lists:
                 hits.sort(key=lambda hit: (-hit[1], place.get(hit[0], nowhere)))
@@ -249,9 +270,9 @@ class _Ranking:
 
     def _with_ties(self, number: int, which: list[int], k: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """The k best rows and scores for each of those queries, and all that equal the last of them."""
-        side, encoded = self._sides[number], self._encoded[number]
+        side, encoded = self.sides[number], self.encoded[number]
         width = k + 1
-        found = side.search(encoded, which, width, self._selection)
+        found = side.search(encoded, which, width, self.selection)
         unsure = list(range(len(which)))
         while True:
             unsure = [
@@ -260,7 +281,7 @@ class _Ranking:
             if not unsure:
                 return found
             width *= 4
-            again = side.search(encoded, [which[i] for i in unsure], width, self._selection)
+            again = side.search(encoded, [which[i] for i in unsure], width, self.selection)
             for i, answer in zip(unsure, again, strict=True):
                 found[i] = answer
 

@@ -60,7 +60,7 @@ def test_what_is_put_is_found(catalog: Catalog) -> None:
     assert catalog.chunk_rows(["d", "e"]) == [(chunk_digest(chunks[0]), 1), (chunk_digest(chunks[1]), 2)]
     assert catalog.document_hashes(["d", "e"]) == {"d": ("digest", "/f")}
     assert catalog.documents_of_file("/f") == ["d"]
-    assert catalog.document_ids([1, 2, 9]) == {1: "d", 2: "d"}
+    assert {row: place[0] for row, place in catalog.places([1, 2, 9]).items()} == {1: "d", 2: "d"}
     found = catalog.chunks([2, 1, 9])
     assert found == {
         1: Chunk("d::0", "d", "text", 3, 7, {"title": "T", "lang": "en", "line": 2}),
@@ -112,7 +112,7 @@ def test_more_ids_than_a_statement_may_have(catalog: Catalog) -> None:
     catalog.db.execute("COMMIT")
     assert len(catalog.document_hashes(ids)) == 10
     assert len(catalog.chunks(range(70_000))) == 10
-    assert len(catalog.document_ids(range(70_000))) == 10
+    assert len(catalog.places(range(70_000))) == 10
 
 
 @pytest.mark.parametrize(

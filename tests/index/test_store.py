@@ -205,7 +205,7 @@ def test_a_commit_is_all_there(store: Store) -> None:
     assert store.load_flat(dense, 2).take(slice(None)).tolist() == [[3, 1], [1, 1], [3, 1]]
     assert counts(store) == {"files": 1, "documents": 3, "chunks": 3}
     with store.snapshot() as catalog:
-        assert catalog.document_ids([1, 2, 3]) == {1: "a", 2: "a", 3: "c"}
+        assert {row: place[0] for row, place in catalog.places([1, 2, 3]).items()} == {1: "a", 2: "a", 3: "c"}
     assert files_of(store) == named(store)
 
 

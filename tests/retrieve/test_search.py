@@ -95,4 +95,4 @@ def test_a_segment_that_is_truly_missing(index: Path, searcher: Searcher) -> Non
         with pytest.raises(CorruptError, match="is missing from the index"):
             searcher.search(["purr"], 5)
         with pytest.raises(CorruptError, match="is missing from the index"):
-            searcher.search_documents(["purr"], 5)
+            searcher.best_chunks(["purr"], 5)
