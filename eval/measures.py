@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import fsum
 
-from ragembed.errors import DatasetError
+from ragembed.errors import DatasetError, SpecError
 from ragembed.eval.exact import scorer
 from ragembed.eval.external import compute
-from ragembed.eval.names import Measure, computed_here, parse_measure, parse_measures
+from ragembed.eval.names import Measure, computed_here, needs_spans, parse_measure, parse_measures
 from ragembed.eval.ranking import Answer, answer, check_scores
 from ragembed.types import Qrels, Run
 
@@ -38,6 +38,20 @@ class Scores:
     unjudged: tuple[str, ...] = ()
     """Queries of the run that are not judged; they are left out."""
 
+    def remarks(self) -> list[str]:
+        """What a reader of the means should know, a line for each of the three that there are."""
+        told = (
+            (self.unanswered, "judged", "without an answer", "scores 0"),
+            (self.without_relevant, "judged", "without a relevant document", "scores 0 and counts"),
+            (self.unjudged, "answered", "without judgements", "is left out"),
+        )
+        return [
+            f"{len(names)} {kind} {'query' if len(names) == 1 else 'queries'} {lack}"
+            f" ({', '.join(map(repr, names[:3]))}{', ...' if len(names) > 3 else ''}): each {so}"
+            for names, kind, lack, so in told
+            if names
+        ]
+
 
 def evaluate(qrels: Qrels, run: Run, measures: str | Measure | Iterable[str | Measure]) -> Scores:
     """Score `run` by `qrels`.
@@ -47,6 +61,12 @@ def evaluate(qrels: Qrels, run: Run, measures: str | Measure | Iterable[str | Me
     query at all.
     """
     wanted = parse_measures(measures)
+    for measure in wanted:
+        if needs_spans(measure):
+            raise SpecError(
+                f"measure {measure} looks at reference spans, of which judgements say nothing",
+                "score spans by ragembed.eval.spans.evaluate_spans",
+            )
     _check(qrels, run)
     answers = {query: answer(judged, run.get(query, {})) for query, judged in qrels.items()}
     per_query: dict[str, dict[str, float]] = {}

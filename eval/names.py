@@ -3,7 +3,7 @@
     measure = name [ "(" key=value, ... ")" ] [ "@" cutoff ]
 
 ``nDCG@10``, ``ndcg@10`` and trec_eval's ``ndcg_cut_10`` are one measure. What our own code computes stands in
-`OWN`; any other name goes to ir_measures.
+`OWN`, and for reference spans in `SPAN`; any other name goes to ir_measures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragembed.errors import MissingExtraError, RagembedError, SpecError
+from ragembed.eval.span_names import SPAN, span_cutoff, span_name, span_params
 from ragembed.extras import require
 from ragembed.spec import Spec, Value
 
@@ -28,12 +29,14 @@ class Measure:
 
     name: str
     cutoff: int | float | None = None
-    """Documents that are looked at; for ir_measures' IPrec a recall level."""
+    """Documents that are looked at; for ir_measures' IPrec a recall level; over spans, chunks or characters."""
     params: Params = ()
+    unit: str = ""
+    """What the cutoff of a measure over spans counts: nothing for chunks, `CHARACTERS`."""
 
     def __str__(self) -> str:
         head = str(Spec(self.name, None, self.params)).replace(", ", ",")
-        return head if self.cutoff is None else f"{head}@{self.cutoff}"
+        return head if self.cutoff is None else f"{head}@{self.cutoff}{self.unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,9 @@ def parse_measure(text: str) -> Measure:
     if not at:
         head = tail
     spec = _spec(text, head)
+    if (over_spans := span_name(spec.name)) is not None:
+        size, unit = span_cutoff(text, over_spans, tail if at else None)
+        return Measure(over_spans, size, span_params(text, over_spans, dict(spec.params)), unit)
     name, cutoff = spec.name, _cutoff(text, tail) if at else None
     trec_style = _TREC_STYLE.fullmatch(name)
     if trec_style and not at and _is_own(trec_style.group(1)):
@@ -104,6 +110,11 @@ def parse_measure(text: str) -> Measure:
 def computed_here(measure: Measure) -> bool:
     """Whether our own code computes `measure`; otherwise ir_measures is asked."""
     return measure.name in OWN and all(key == "rel" for key, _ in measure.params)
+
+
+def needs_spans(measure: Measure) -> bool:
+    """Whether `measure` looks at reference spans (`ragembed.eval.spans`), not at judged documents."""
+    return measure.name in SPAN
 
 
 def ir_measure(measure: Measure) -> Any:
@@ -197,10 +208,9 @@ def _external(text: str, name: str, cutoff: int | float | None, spec: Spec) -> M
     registry = _ir_registry(text)
     canonical = name if name in registry else {known.lower(): known for known in registry}.get(name.lower())
     if canonical is None:
-        near = difflib.get_close_matches(name.lower(), _ALIASES, n=1, cutoff=0.6)
-        hint = f"did you mean {_ALIASES[near[0]]}? " if near else ""
+        hint = _near(name, 0.6)
         others = sorted(known for known in registry if not _is_own(known))
-        raise SpecError(f"unknown measure {text!r}", f"{hint}valid are: {', '.join([*OWN, *others])}")
+        raise SpecError(f"unknown measure {text!r}", f"{hint}valid are: {', '.join([*OWN, *SPAN, *others])}")
     kind = registry[canonical]
     defaults = {key: info.default for key, info in kind.SUPPORTED_PARAMS.items()}
     given = _params(spec, defaults, kind.params)  # NumRelRet is NumRet(rel=1)
@@ -219,8 +229,14 @@ def _ir_registry(text: str) -> dict[str, Any]:
 
 
 def _without_ir_measures(text: str, error: RagembedError) -> MissingExtraError:
-    near = difflib.get_close_matches(text.lower(), _ALIASES, n=1, cutoff=0.5)
-    hint = f"did you mean {_ALIASES[near[0]]}? " if near else ""
+    hint = _near(text, 0.5)
     return MissingExtraError(
-        error.fault, f"{hint}without it there are {', '.join(OWN)}; to have all measures {error.remedy}"
+        error.fault,
+        f"{hint}without it there are {', '.join([*OWN, *SPAN])}; to have all measures {error.remedy}",
     )
+
+
+def _near(written: str, cutoff: float) -> str:
+    known = {**_ALIASES, **{name.lower(): name for name in SPAN}}
+    near = difflib.get_close_matches(written.lower(), known, n=1, cutoff=cutoff)
+    return f"did you mean {known[near[0]]}? " if near else ""

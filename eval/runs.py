@@ -1,10 +1,16 @@
-"""TREC run files: ``query-id Q0 document-id rank score tag``, one line for each retrieved document."""
+"""TREC run files: ``query-id Q0 document-id rank score tag``, one line for each retrieved document.
+
+A line that begins with ``#`` is a comment, as for trec_eval 10.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from ragembed.errors import DatasetError
 from ragembed.eval.ranking import check_scores, ranked
@@ -21,16 +27,16 @@ def read_run(path: Path) -> Run:
     document retrieved twice for one query. A file without lines is an empty run.
     """
     run: Run = {}
-    for number, query, document, written in _rows(path):
+    for number, query, document, written, _ in _rows(path):
         try:
-            score = float(written)
+            score = float(written) if "_" not in written else float("nan")  # Python would read 1_0 as 10
         except ValueError:
             score = float("nan")
         if score != score:
             raise DatasetError(f"{path} line {number}: the score {written!r} is no number", _SHAPE)
         found = run.setdefault(query, {})
         if document in found:
-            first = next(at for at, q, d, _ in _rows(path) if (q, d) == (query, document))
+            first = next(at for at, q, d, _, _ in _rows(path) if (q, d) == (query, document))
             raise DatasetError(
                 f"{path} has document {document!r} for query {query!r} on line {first} and on line {number}",
                 "keep one of the two lines",
@@ -39,11 +45,17 @@ def read_run(path: Path) -> Run:
     return run
 
 
+def run_tag(path: Path) -> str:
+    """What the first line of a run calls the system that made it; empty where there is no line."""
+    return next((tag for _, _, _, _, tag in _rows(path)), "")
+
+
 def write_run(path: Path, run: Run, tag: str = "ragembed", k: int | None = None) -> None:
     """Write `run` atomically: documents in trec_eval's order, the first `k` of each query.
 
-    Ranks start at 1. Scores are written so that reading them back gives the same float64 (and so the same
-    float32). Raises `DatasetError` for an id or tag that is empty or holds white space, and for a NaN score.
+    Ranks start at 1. Scores are rounded to float32, in the fewest digits that tell it from its neighbours:
+    trec_eval 9 and this package compare in float32, trec_eval 10 in float64, and so they all see one order.
+    Raises `DatasetError` for an id or tag that is empty or holds white space, and for a NaN score.
     """
     write_lines(path, _lines(run, _checked("tag", tag), k))
 
@@ -51,13 +63,21 @@ def write_run(path: Path, run: Run, tag: str = "ragembed", k: int | None = None)
 def _lines(run: Run, tag: str, k: int | None) -> Iterator[str]:
     for query, scores in run.items():
         _checked("query id", query)
+        if query.startswith("#"):
+            raise DatasetError(
+                f"the query id {query!r} does not fit into a TREC run, where # begins a comment", "rename it"
+            )
         check_scores(query, scores)
-        for rank, document in enumerate(islice(ranked(scores), k), 1):
-            yield f"{query} Q0 {_checked('document id', document)} {rank} {float(scores[document])!r} {tag}"
+        best = list(islice(ranked(scores), k))
+        written = map(
+            np.float32.__str__, np.frombuffer(array("f", map(scores.__getitem__, best)), np.float32)
+        )
+        for rank, (document, score) in enumerate(zip(best, written, strict=True), 1):
+            yield f"{query} Q0 {_checked('document id', document)} {rank} {score} {tag}"
 
 
 def _checked(what: str, name: str) -> str:
-    if fields(name) != [name]:
+    if fields(name) != [name] or "\0" in name:
         raise DatasetError(
             f"the {what} {name!r} does not fit into a TREC run, whose columns end at white space",
             "rename it, for example with _ for each space",
@@ -65,10 +85,12 @@ def _checked(what: str, name: str) -> str:
     return name
 
 
-def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
+def _rows(path: Path) -> Iterator[tuple[int, str, str, str, str]]:
     for number, line in read_lines(path):
+        if line.startswith("#"):
+            continue
         columns = fields(line)
         if len(columns) == 6:
-            yield number, columns[0], columns[2], columns[4]
+            yield number, columns[0], columns[2], columns[4], columns[5]
         elif columns:
             raise DatasetError(f"{path} line {number}: {len(columns)} columns where 6 are expected", _SHAPE)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
+from ragembed.datasets.references import Locator, Reference
 from ragembed.errors import DatasetError
-from ragembed.types import Document, Qrels
+from ragembed.types import Document, Qrels, SpanTruth
 
 
 class Place(NamedTuple):
@@ -42,6 +43,8 @@ class Dataset:
     split: str = "test"
     unknown: tuple[str, ...] = ()
     """Judged documents that the collection lacks; empty unless `load` was told to allow them."""
+    spans: SpanTruth = field(default_factory=dict)
+    """Where in the documents the answers stand; empty where the collection does not say."""
 
 
 class Format(ABC):
@@ -71,6 +74,10 @@ class Format(ABC):
     def qrels(self, folder: Path, split: str) -> Qrels:
         """The judgements of `split`, which is one of `splits`."""
 
+    def references(self, folder: Path, split: str) -> Iterator[Reference]:
+        """Where in the documents the answers stand, of all queries or of those of `split`; by default nowhere."""
+        return iter(())
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDocuments:
@@ -89,7 +96,7 @@ class StoredDocuments:
 
 
 def read_dataset(form: Format, folder: Path, name: str, split: str, allow_unknown: bool) -> Dataset:
-    """Read `folder` and check it: ids are unique, queries have a text, and the judgements speak of both.
+    """Read `folder` and check it: ids are unique, queries have a text, and judgements and spans speak of both.
 
     This reads every document once and keeps only the ids.
     """
@@ -99,7 +106,9 @@ def read_dataset(form: Format, folder: Path, name: str, split: str, allow_unknow
         raise DatasetError(f"{folder} has no judgements for the split {split!r}", there)
     qrels = form.qrels(folder, split)
     queries = _queries(form, folder, split)
-    ids = _document_ids(form, folder)
+    locator = Locator(form.references(folder, split))
+    ids = _document_ids(form, folder, locator)
+    spans = locator.truth(queries, qrels, allow_unknown)
     unasked = [query for query in qrels if query not in queries]
     unknown = _unknown(qrels, ids)
     if unasked and not allow_unknown:
@@ -113,7 +122,8 @@ def read_dataset(form: Format, folder: Path, name: str, split: str, allow_unknow
             "add them to the documents, or allow unknown ids (--allow-unknown): they then count as not found",
         )
     judged = {query: text for query, text in queries.items() if query in qrels}
-    return Dataset(name, StoredDocuments(form, folder, len(ids)), judged, qrels, split, tuple(unknown))
+    documents = StoredDocuments(form, folder, len(ids))
+    return Dataset(name, documents, judged, qrels, split, tuple(unknown), spans)
 
 
 def _queries(form: Format, folder: Path, split: str) -> dict[str, str]:
@@ -131,13 +141,14 @@ def _queries(form: Format, folder: Path, split: str) -> dict[str, str]:
     return texts
 
 
-def _document_ids(form: Format, folder: Path) -> set[str]:
+def _document_ids(form: Format, folder: Path, locator: Locator) -> set[str]:
     ids: set[str] = set()
     for place, document in form.documents(folder):
         if document.id in ids:
             first = next(its for its, other in form.documents(folder) if other.id == document.id)
             raise _twice("document", document.id, first, place)
         ids.add(document.id)
+        locator.see(document)
     if not ids:
         raise DatasetError(f"{folder} holds no document", f"{form.name} wants {form.layout}")
     return ids

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from ragembed.datasets.base import Dataset, Format, read_dataset
 from ragembed.datasets.beir import Beir
+from ragembed.datasets.chroma import Chroma
 from ragembed.datasets.smart import Smart
 from ragembed.datasets.trec import Trec
 from ragembed.errors import DatasetError
 
-FORMATS: dict[str, Format] = {"beir": Beir(), "smart": Smart(), "trec": Trec()}
+FORMATS: dict[str, Format] = {"beir": Beir(), "chroma": Chroma(), "smart": Smart(), "trec": Trec()}
 """Loaders in the order in which a folder is shown to them."""
 
 BUILT_IN: dict[str, Path] = {"primer": Path(__file__).parent / "primer"}
@@ -23,7 +24,7 @@ def available() -> list[str]:
 
 
 def load(name_or_folder: str | Path, split: str = "test", *, allow_unknown: bool = False) -> Dataset:
-    """Open a test collection: a name of `available`, or a folder in BEIR, SMART or TREC form.
+    """Open a test collection: a name of `available`, or a folder in BEIR, Chroma, SMART or TREC form.
 
     A built-in name goes before a folder of that name; write ``./primer`` for the folder. With
     `allow_unknown`, judgements may name documents and queries that the collection lacks; they are kept, so

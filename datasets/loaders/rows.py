@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,9 @@ def tsv_rows(path: Path) -> Iterator[tuple[Place, str, str]]:
         yield place, name.strip(), text.strip()
 
 
-def row_id(place: Place, row: Row) -> str:
-    """The id of a row, a non-empty string or a whole number, under one of `ID_FIELDS`."""
-    value = _first(place, row, ID_FIELDS, "id")
+def row_id(place: Place, row: Row, names: Sequence[str] = ID_FIELDS, what: str = "id") -> str:
+    """The id of a row, a non-empty string or a whole number, under one of `names`; `what` it is, for errors."""
+    value = _first(place, row, names, what)
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -81,15 +81,15 @@ def row_id(place: Place, row: Row) -> str:
     raise DatasetError(f"{place}: {value!r} is no id", "write a string that is not empty")
 
 
-def row_text(place: Place, row: Row) -> str:
-    """The text of a row, under one of `TEXT_FIELDS`."""
-    value = _first(place, row, TEXT_FIELDS, "text")
+def row_text(place: Place, row: Row, names: Sequence[str] = TEXT_FIELDS) -> str:
+    """The text of a row, under one of `names`."""
+    value = _first(place, row, names, "text")
     if not isinstance(value, str):
         raise DatasetError(f"{place}: the text is no string but {value!r}", "quote it")
     return value
 
 
-def _first(place: Place, row: Row, names: tuple[str, ...], what: str) -> Any:
+def _first(place: Place, row: Row, names: Sequence[str], what: str) -> Any:
     for name in names:
         if name in row:
             return row[name]

@@ -63,7 +63,7 @@ class Trec(Format):
     def queries(self, folder: Path, split: str) -> Iterator[tuple[Place, str, str]]:
         """The split's own topics, else those of the only file."""
         files = _files(folder, _TOPICS)
-        own = [path for path in files if _split_of(path, _TOPICS) == split]
+        own = [path for path in files if split_of(path, _TOPICS) == split]
         if len(own or files) != 1:
             names = ", ".join(path.name for path in own or files)
             raise DatasetError(
@@ -176,7 +176,8 @@ def _files(folder: Path, prefixes: tuple[str, ...], folders: bool = False) -> li
     return found
 
 
-def _split_of(path: Path, prefixes: tuple[str, ...]) -> str:
+def split_of(path: Path, prefixes: tuple[str, ...]) -> str:
+    """The split that a file's name tells after one of `prefixes`, in small letters; empty where it tells none."""
     name = path.name.lower()
     while name.endswith(_SUFFIXES):
         name = name[: name.rindex(".")]
@@ -186,4 +187,4 @@ def _split_of(path: Path, prefixes: tuple[str, ...]) -> str:
 
 def _by_split(folder: Path) -> dict[str, Path]:
     """The file of judgements of each split."""
-    return {_split_of(path, ("qrels",)) or "test": path for path in _files(folder, ("qrels",))}
+    return {split_of(path, ("qrels",)) or "test": path for path in _files(folder, ("qrels",))}
