@@ -13,7 +13,9 @@ from typer.main import get_command
 COMMANDS = {
     "index": "index",
     "query": "query",
+    "explain": "explain",
     "eval": "evaluate",
+    "compare": "compare",
     "chunk": "chunk",
     "embed": "embed",
     "info": "info",
@@ -27,25 +29,36 @@ COMMANDS = {
 """Commands in the order of ``--help``, each with its module, which has a function of the same name."""
 
 
+GROUPS = {
+    "datasets": (
+        "List or describe test collections, make one of your own documents, convert one.",
+        {"show": "datasets", "make": "make", "convert": "convert"},
+    ),
+}
+"""Commands that have commands of their own: their help, and those as in `COMMANDS`. The first is meant where none is
+named, so that ``ragembed datasets FOLDER`` is ``ragembed datasets show FOLDER``."""
+
+
 class _Loaded(Mapping[str, Any]):
     """Commands by name, made ready when they are looked up."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: Mapping[str, str]) -> None:
+        self._table = table
         self._ready: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._ready:
-            home = COMMANDS[name]
-            alone = typer.Typer(add_completion=False)
-            alone.command(name)(getattr(importlib.import_module(f"ragembed.cli.{home}"), home))
-            self._ready[name] = get_command(alone)
+            home = self._table[name]
+            self._ready[name] = (
+                Group(name) if name in GROUPS and self._table is COMMANDS else _command(name, home)
+            )
         return self._ready[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
+        return iter(self._table)
 
     def __len__(self) -> int:
-        return len(COMMANDS)
+        return len(self._table)
 
 
 class Commands(TyperGroup):
@@ -53,4 +66,25 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Loaded()  # type: ignore[assignment]  # nothing is added to it
+        self.commands = _Loaded(COMMANDS)  # type: ignore[assignment]  # nothing is added to it
+
+
+class Group(TyperGroup):
+    """A command of `GROUPS`."""
+
+    def __init__(self, name: str) -> None:
+        about, table = GROUPS[name]
+        super().__init__(name=name, help=about)
+        self.commands = _Loaded(table)  # type: ignore[assignment]  # nothing is added to it
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name before arguments that begin with none."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)
+
+
+def _command(name: str, home: str) -> Any:
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(getattr(importlib.import_module(f"ragembed.cli.{home}"), home))
+    return get_command(alone)

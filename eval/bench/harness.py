@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -15,24 +13,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ragembed.eval.machine import machine as this_machine
+
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Where the real test collections lie, beside the checkout."""
 
 
 def machine(*packages: str) -> str:
     """Processor, cores, Python and the versions of `packages`."""
-    model = "unknown CPU"
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [
-            line.partition(":")[2].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores, Python {platform.python_version()}; {versions}"
+    return f"{this_machine()}; {', '.join(f'{name} {metadata.version(name)}' for name in packages)}"
 
 
 def alternate(runs: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:

@@ -1,0 +1,239 @@
+"""What one system answers to the queries of a collection, through the pipeline that a user's documents go through."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from ragembed.embed.cache import VectorCache
+from ragembed.errors import DatasetError
+from ragembed.eval.cost import Cost, latency
+from ragembed.eval.measures import Scores, evaluate
+from ragembed.eval.names import Measure
+from ragembed.eval.ranking import ranked
+from ragembed.eval.runs import read_run
+from ragembed.eval.spans import evaluate_spans, needs_chunks, needs_spans, retrieve_spans
+from ragembed.eval.systems import System
+from ragembed.pipeline import Pipeline
+from ragembed.sync import Progress
+from ragembed.types import Document, Hit, Qrels, Run, Span, SpanTruth
+
+
+class Collection(Protocol):
+    """What is evaluated on, such as a `ragembed.datasets.Dataset`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def documents(self) -> Iterable[Document]: ...
+    @property
+    def queries(self) -> Mapping[str, str]: ...
+    @property
+    def qrels(self) -> Qrels: ...
+    @property
+    def spans(self) -> SpanTruth: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved document, and of its best chunk the place and the text, which may be cut at its end."""
+
+    document: str
+    score: float
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a system answered, and what that took."""
+
+    embedder: str
+    """As asked for, in canonical form."""
+    chunker: str
+    """As it was settled."""
+    run: Run
+    spans: dict[str, list[Span]]
+    """The chunks found for each query, best first; empty where no measure looks at spans."""
+    chunks: list[Span]
+    """All chunks; empty where no measure looks at them."""
+    passages: dict[str, list[Passage]]
+    """The first documents of each query in the order of the run."""
+    cost: Cost | None
+    """None for a system that has answered elsewhere."""
+    notes: list[str] = field(default_factory=list)
+
+
+def answer(
+    collection: Collection,
+    system: System,
+    measures: Sequence[Measure],
+    depth: int,
+    *,
+    shown: int = 0,
+    shown_characters: int = 400,
+    timed: bool = False,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> Answers:
+    """Index `collection` in a temporary folder and answer its judged queries with `depth` documents each.
+
+    With `shown`, so many passages are kept of each answer. With `timed` the latency of single queries is measured.
+    Raises `DatasetError` where a document cannot be indexed: a score over part of a collection would pass for one
+    over all of it.
+    """
+    if system.run is not None:
+        return _from_file(collection, system, depth, shown, shown_characters)
+    judged = {query: collection.queries[query] for query in collection.qrels if query in collection.queries}
+    texts = list(judged.values())
+    over_spans = [measure for measure in measures if needs_spans(measure)]
+    with (
+        tempfile.TemporaryDirectory(prefix="ragembed-eval-") as folder,
+        Pipeline.create(
+            Path(folder) / "index", system.embedder, system.chunker, system.index_type
+        ) as pipeline,
+    ):
+        pipeline.cache = cache
+        started = time.perf_counter()
+        report = pipeline.add(collection.documents, progress)
+        if report.failed:
+            first = report.failed[0]
+            raise DatasetError(
+                f"{len(report.failed)} documents of {collection.name} cannot be indexed, the first is {first.where}:"
+                f" {first.reason}",
+                "mend the collection",
+            )
+        indexed = time.perf_counter()
+        found = pipeline.best_chunks(texts, depth, fusion=system.fusion)
+        answered = time.perf_counter()
+        run = {
+            query: {document: score for document, (score, _) in best.items()}
+            for query, best in zip(judged, found, strict=True)
+        }
+        starts = [{document: start for document, (_, start) in best.items()} for best in found]
+        passages = _passages(pipeline, run, starts, shown, shown_characters)
+        spans = retrieve_spans(_Fused(pipeline, system.fusion), judged, over_spans) if over_spans else {}
+        chunks = []
+        if any(map(needs_chunks, over_spans)):
+            chunks = [Span(chunk.document_id, chunk.start, chunk.end) for chunk in pipeline.chunks()]
+        times = latency(texts, lambda text: pipeline.search(text, fusion=system.fusion)) if timed else None
+        info = pipeline.info()
+        cut = [embedder.truncation for embedder in pipeline.embedders]
+    if cache is not None:
+        cut.append(cache.tally.truncation)
+    spared = 0.0 if cache is None else cache.tally.seconds
+    return Answers(
+        embedder=info["embedder"],
+        chunker=info["chunker"],
+        run=run,
+        spans=spans,
+        chunks=chunks,
+        passages=passages,
+        cost=Cost(
+            index_seconds=round(indexed - started + spared, 3),
+            query_seconds=round(answered - indexed, 3),
+            latency_ms=times,
+            vector_bytes=sum(segment["bytes"] for segment in info["segments"]),
+            index_bytes=info["bytes"],
+            peak_memory_bytes=None,
+            documents=info["documents"],
+            chunks=info["chunks"],
+            truncated_chunks=sum(each.texts for each in cut),
+            truncated_tokens=sum(each.tokens for each in cut),
+        ),
+        notes=list(report.notes),
+    )
+
+
+def score(collection: Collection, answers: Answers, measures: Sequence[Measure]) -> Scores:
+    """Score answers by the collection's judgements, and by its reference spans where measures ask for them.
+
+    Raises `DatasetError` where they do and it has none.
+    """
+    over_spans = [measure for measure in measures if needs_spans(measure)]
+    over_documents = [measure for measure in measures if not needs_spans(measure)]
+    parts: list[Scores] = []
+    if over_documents:
+        parts.append(evaluate(collection.qrels, answers.run, over_documents))
+    if over_spans:
+        if not collection.spans:
+            raise DatasetError(
+                f"{collection.name} has no reference spans for {over_spans[0]}",
+                "add spans.jsonl (docs/spans.md), or leave the measures over spans out",
+            )
+        truth = {query: collection.spans.get(query, []) for query in collection.qrels}
+        parts.append(evaluate_spans(truth, answers.spans, over_spans, chunks=answers.chunks))
+    names = [str(measure) for measure in measures]
+    return Scores(
+        {name: part.means[name] for name in names for part in parts if name in part.means},
+        {name: part.per_query[name] for name in names for part in parts if name in part.per_query},
+        unanswered=parts[0].unanswered,
+        without_relevant=parts[0].without_relevant,
+        unjudged=parts[0].unjudged,
+    )
+
+
+def _from_file(collection: Collection, system: System, depth: int, shown: int, characters: int) -> Answers:
+    """The first `depth` documents for each judged query of a run, with the beginnings of what is shown."""
+    path = Path((system.run or "").replace("{dataset}", collection.name))
+    answered = read_run(path)
+    if answered.keys().isdisjoint(collection.qrels):
+        raise DatasetError(
+            f"{path} answers none of the {len(collection.qrels)} judged queries of {collection.name}",
+            "check that it is of this collection and split",
+        )
+    run = {
+        query: {document: answered[query][document] for document in islice(ranked(answered[query]), depth)}
+        for query in collection.qrels
+        if query in answered
+    }
+    wanted = {document for found in run.values() for document in islice(found, shown)}
+    texts = {each.id: each.text[:characters] for each in collection.documents if each.id in wanted}
+    passages = {
+        query: [
+            Passage(document, score, 0, len(texts.get(document, "")), texts.get(document, ""))
+            for document, score in islice(found.items(), shown)
+        ]
+        for query, found in run.items()
+    }
+    return Answers(system.embedder, "", run, {}, [], passages, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fused:
+    """A pipeline that always joins lists in one way."""
+
+    pipeline: Pipeline
+    fusion: str | None
+
+    def search_many(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
+        return self.pipeline.search_many(queries, k, fusion=self.fusion)
+
+
+def _passages(
+    pipeline: Pipeline, run: Run, starts: Sequence[Mapping[str, int]], shown: int, characters: int
+) -> dict[str, list[Passage]]:
+    """The first `shown` documents of each query as trec_eval orders them, with the text of their best chunks."""
+    if not shown:
+        return {}
+    passages = {}
+    for (query, scores), places in zip(run.items(), starts, strict=True):
+        first = list(islice(ranked(scores), shown))
+        best = {
+            document: next(chunk for chunk in chunks if chunk.start == places[document])
+            for document, chunks in pipeline.get(first).items()
+        }
+        passages[query] = [
+            Passage(document, scores[document], chunk.start, chunk.end, chunk.text[:characters])
+            for document in first
+            for chunk in (best[document],)
+        ]
+    return passages

@@ -1,0 +1,1 @@
+"""Comparing systems: the grid, its runs, the statistics, the recommendation."""

@@ -1,0 +1,1 @@
+"""How good embeddings are by themselves: word similarity, analogies, sentence similarity, bias."""

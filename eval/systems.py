@@ -1,0 +1,101 @@
+"""What is compared: an embedder over chunks of a chunker, in an index of some type, its lists joined in some way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+
+from ragembed.chunk import CHUNKERS
+from ragembed.config import INDEX_TYPES
+from ragembed.embed import EMBEDDERS
+from ragembed.errors import SpecError
+from ragembed.retrieve.fusion import FUSIONS
+from ragembed.spec import parse_all
+
+_WHOLE, _FLAT, _RRF = "whole", "flat", "rrf"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One way to answer queries, by its specs in canonical form."""
+
+    embedder: str
+    chunker: str = _WHOLE
+    index_type: str = _FLAT
+    fusion: str | None = None
+    """How a hybrid's lists are joined; None where there is one list."""
+    run: str | None = None
+    """File of the run of a system called `embedder`; ``{dataset}`` in it is the collection's name."""
+
+    @property
+    def name(self) -> str:
+        """``bm25+minilm @ recursive(tokens=128), rrf(k=20)``: what is not the default, after the embedder."""
+        if self.run is not None:
+            return self.embedder
+        rest = [
+            spec
+            for spec, default in ((self.index_type, _FLAT), (self.fusion or _RRF, _RRF))
+            if spec != default
+        ]
+        chunked = f" @ {self.chunker}" if self.chunker != _WHOLE else ""
+        return ", ".join([self.embedder + chunked, *rest])
+
+    def to_json(self) -> dict[str, str | None]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def make(
+        cls, embedder: str, chunker: str = _WHOLE, index_type: str = _FLAT, fusion: str | None = None
+    ) -> System:
+        """Check the specs and put them in canonical form; raises `SpecError` for one that is wrong.
+
+        Where a model is not on this machine, `EmbeddingError` says so now, and not after hours of work.
+        """
+        parts = [EMBEDDERS.create(part) for part in parse_all(embedder)]
+        for part in parts:
+            if part.costly:
+                part.recorded_identity()
+        names = [str(part.spec) for part in parts]
+        if len(set(names)) < len(names):
+            raise SpecError(f"embedder {embedder!r} names the same part twice", "name each part once")
+        if index_type not in INDEX_TYPES:
+            raise SpecError(f"unknown index type {index_type!r}", f"valid are: {', '.join(INDEX_TYPES)}")
+        joined = str(FUSIONS.create(fusion or _RRF).spec)
+        return cls(
+            "+".join(names),
+            str(CHUNKERS.create(chunker).spec),
+            index_type,
+            joined if len(names) > 1 else None,
+        )
+
+
+def system_of_run(written: str) -> System:
+    """The system of ``NAME=FILE``, that has answered elsewhere; raises `SpecError` where it is not of that form."""
+    name, equals, file = written.partition("=")
+    if not (equals and name.strip() and file.strip()):
+        raise SpecError(f"run {written!r} has no name", "write NAME=FILE.trec, or NAME=runs/{dataset}.trec")
+    return System(name.strip(), "", "", None, file.strip())
+
+
+def grid(
+    embedders: Sequence[str],
+    chunkers: Sequence[str] = (),
+    index_types: Sequence[str] = (),
+    fusions: Sequence[str] = (),
+) -> list[System]:
+    """Every combination, each once; documents stay whole where no chunker is named.
+
+    An embedder written as ``EMBEDDER @ CHUNKER`` is combined with that chunker alone.
+    """
+    systems: dict[System, None] = {}
+    for written in embedders:
+        embedder, at, own = (part.strip() for part in written.rpartition(" @ "))
+        if not at:
+            embedder, cut = written.strip(), list(chunkers) or [_WHOLE]
+        else:
+            cut = [own]
+        for chunker, index_type, fusion in product(cut, index_types or [_FLAT], fusions or [_RRF]):
+            systems[System.make(embedder, chunker, index_type, fusion)] = None
+    return list(systems)
