@@ -1,0 +1,1 @@
+"""Bridges to other projects, each needing that project installed."""
