@@ -55,7 +55,8 @@ types: $(VENV)/.all  ## mypy --strict and pyright
 	$(BIN)/pyright
 
 bench: $(VENV)/.bench  ## run the benchmarks against the peers (minutes)
-	for name in bm25 chunking compare concurrency filters identity indexing kill measures memory minilm noop search significance spans startup sync; do \
+	for name in bm25 chunking compare concurrency explain filters identity indexing kill measures memory minilm \
+		noop published quality search significance spans startup sync testsets trec; do \
 		$(BIN)/python -m ragembed.eval.bench.$$name || exit 1; \
 	done
 

@@ -35,7 +35,7 @@ def _options(
         False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
     ),
     threads: int | None = typer.Option(
-        None, "--threads", min=1, metavar="N", help="Processor threads to use. [default: all]"
+        None, "--threads", min=1, metavar="N", help="Processor threads to use. (default: all)"
     ),
     debug: bool = typer.Option(False, "--debug", envvar="RAGEMBED_DEBUG", help="Show tracebacks of errors."),
 ) -> None:

@@ -1,26 +1,28 @@
 """ragembed compare: systems on labelled collections -> a report of which is best, by how much, and at what cost."""
 
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragembed.cli.options import AllowUnknown, Json, note, print_json, printable
-from ragembed.errors import DatasetError
+from ragembed.cli.options import AllowUnknown, Json, note, print_json, printable, refuse
 
 if TYPE_CHECKING:
-    from ragembed.eval.compare.run import Entry, Execute, Job, Settings, Watch
-    from ragembed.eval.systems import System
+    from ragembed.eval.answers import Collection
+    from ragembed.eval.compare.settings import Entry, Settings
+    from ragembed.eval.systems import AnySystem
 
 _TOLD = 10
 """Differences that are listed."""
+_WIDE = 400
+"""Columns of a table that no terminal shows."""
+_REPRODUCING = ("reproduce", "cache", "json")
 
 
 def compare(
+    context: typer.Context,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,16 +37,16 @@ def compare(
         ),
     ] = None,
     chunker: Annotated[
-        list[str] | None, typer.Option(metavar="SPEC", help="Repeatable. [default: whole documents]")
+        list[str] | None, typer.Option(metavar="SPEC", help="Repeatable. (default: whole documents)")
     ] = None,
     index_type: Annotated[
-        list[str] | None, typer.Option(metavar="SPEC", help="Repeatable. [default: flat]")
+        list[str] | None, typer.Option(metavar="SPEC", help="Repeatable. (default: flat)")
     ] = None,
     fusion: Annotated[
         list[str] | None,
         typer.Option(metavar="SPEC", help="How hybrids join lists: rrf, rrf(k=20), combsum; repeatable."),
     ] = None,
-    run: Annotated[
+    run_file: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=FILE",
@@ -59,20 +61,20 @@ def compare(
         str | None,
         typer.Option(
             help="Names as ir-measures writes them, and SpanR@5 and the like, joined by commas; the first decides."
-            " [default: nDCG@10,R@100,RR@10; with reference spans SpanNDCG@5 first]"
+            " (default: nDCG@10,R@100,RR@10; with reference spans SpanNDCG@5 first)"
         ),
     ] = None,
     k: Annotated[
         int | None,
         typer.Option(
-            "-k", "--top-k", help="Documents per query. [default: 100, or what the measures look at]"
+            "-k", "--top-k", help="Documents per query. (default: 100, or what the measures look at)"
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
     cache: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Keep vectors for other comparisons. [default: until this one is done]"
+            metavar="FILE", help="Keep vectors for other comparisons. (default: until this one is done)"
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a comparison that is there.")] = False,
@@ -90,48 +92,68 @@ def compare(
     Writes report.html, report.md, report.json, the runs and the configuration. The same command goes on where it was
     stopped.
     """
-    given = (dataset, embedder, chunker, index_type, fusion, run, output, measures, k)
     if reproduce is not None:
-        if any(given):
-            raise typer.BadParameter("--reproduce takes everything from the report; give nothing else")
+        given = {name: f"--{name.replace('_', '-')}" for name in context.params if name not in _REPRODUCING}
+        refuse(context, given, f"--reproduce takes everything from {reproduce}")
         _reproduce(reproduce, cache, json)
         return
-    if not dataset or not (embedder or run) or output is None:
-        raise typer.BadParameter("--dataset, --embedder (or --run) and -o are needed")
-    from ragembed.datasets import load
-    from ragembed.eval.compare.run import Entry, Settings
-    from ragembed.eval.systems import grid, system_of_run
+    if not dataset or not (embedder or run_file) or output is None:
+        raise typer.BadParameter("--dataset, --embedder (or --run-file) and -o are needed")
+    from ragembed.eval.compare.settings import Entry, Settings
+    from ragembed.eval.systems import AnySystem, RunFile, grid
 
-    systems = grid(embedder or (), chunker or (), index_type or (), fusion or ())
-    systems += [system_of_run(written) for written in run or ()]
-    entries = [Entry(load(name, split, allow_unknown=allow_unknown), name, allow_unknown) for name in dataset]
-    settings = Settings.make(measures or _measures(entries, run), k, seed=seed)
+    systems: list[AnySystem] = [*grid(embedder or (), chunker or (), index_type or (), fusion or ())]
+    systems += [RunFile.parse(written) for written in run_file or ()]
+    entries = [Entry(_load(name, split, allow_unknown), name, allow_unknown) for name in dataset]
+    settings = Settings.make(measures or _measures(entries, run_file), k, seed=seed)
     report = _compared(entries, systems, output, settings, force=force, cache=cache)
-    told = report["recommendation"]
     if json:
-        print_json(
+        print_json(_summary(report, output))
+    else:
+        _print(report)
+        _say(report["recommendation"])
+        print(f"\n{output / 'report.html'}")
+    failed = sum("error" in result for dataset in report["datasets"] for result in dataset["results"])
+    if failed:
+        note(f"{failed} of {len(entries) * len(systems)} runs failed; the same command tries them again")
+    if failed == len(entries) * len(systems):
+        raise typer.Exit(1)
+
+
+def _summary(report: dict[str, Any], output: Path) -> dict[str, Any]:
+    return {
+        "report": str(output / "report.html"),
+        "primary": report["primary"],
+        "systems": [
             {
-                "report": str(output / "report.html"),
-                "primary": report["primary"],
-                "systems": [
-                    {"name": system["name"], "measures": _means(report, number)}
-                    for number, system in enumerate(report["systems"])
-                ],
-                "recommendation": told,
+                "name": system["name"],
+                "measures": _means(report, number),
+                "datasets": {
+                    dataset["name"]: dataset["results"][number].get("means") for dataset in report["datasets"]
+                },
             }
-        )
-        return
-    _print(report)
-    print(f"\n{told['headline']}")
+            for number, system in enumerate(report["systems"])
+        ],
+        "recommendation": report["recommendation"],
+    }
+
+
+def _say(told: dict[str, Any]) -> None:
+    print(f"\n{printable(told['headline'])}")
     for reason in told["reasons"]:
-        print(f"  + {reason}")
+        print(f"  + {printable(reason)}")
     for doubt in told["doubts"]:
-        print(f"  ? {doubt}")
-    print(f"\n{output / 'report.html'}")
+        print(f"  ? {printable(doubt)}")
+
+
+def _load(source: str, split: str, allow_unknown: bool) -> "Collection":
+    from ragembed.datasets import load
+
+    return load(source, split, allow_unknown=allow_unknown)
 
 
 def _measures(entries: "list[Entry]", runs: list[str] | None) -> str:
-    from ragembed.eval.compare.run import MEASURES, SPAN_MEASURES
+    from ragembed.eval.compare.settings import MEASURES, SPAN_MEASURES
 
     spans = all(entry.collection.spans for entry in entries) and not runs
     return f"{SPAN_MEASURES},{MEASURES}" if spans else MEASURES
@@ -139,17 +161,18 @@ def _measures(entries: "list[Entry]", runs: list[str] | None) -> str:
 
 def _compared(
     entries: "list[Entry]",
-    systems: "list[System]",
+    systems: "list[AnySystem]",
     folder: Path,
     settings: "Settings",
     *,
     force: bool = False,
     cache: Path | None = None,
 ) -> dict[str, Any]:
-    from ragembed.cli.job import in_process
+    from ragembed.cli._job import in_process
+    from ragembed.cli._progress import watching
     from ragembed.eval.compare.run import compare as compared
 
-    with _watching() as (watch, execute):
+    with watching() as (watch, execute):
         return compared(
             entries,
             systems,
@@ -163,38 +186,14 @@ def _compared(
 
 
 def _reproduce(folder: Path, cache: Path | None, json: bool) -> None:
-    from ragembed.datasets import load
-    from ragembed.eval.compare.folder import read_config, read_report
+    from ragembed.eval.compare.config import changes, configuration, opened
+    from ragembed.eval.compare.folder import CONFIG, read_config, read_report
     from ragembed.eval.compare.reproduce import reproduction
-    from ragembed.eval.compare.run import Entry, Settings, fingerprint, versions
-    from ragembed.eval.systems import System
 
     before, config = read_report(folder), read_config(folder)
-    try:
-        wanted = config["datasets"]
-        entries = [
-            Entry(
-                load(each["source"], each["split"], allow_unknown=each["allow_unknown"]),
-                each["source"],
-                each["allow_unknown"],
-            )
-            for each in wanted
-        ]
-        systems = [System(**each) for each in config["systems"]]
-        settings = Settings.make(**config["settings"])
-    except (KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{folder / 'config.json'} is damaged ({error})", "make the comparison again"
-        ) from error
-    for entry, each in zip(entries, wanted, strict=True):
-        if fingerprint(entry.collection) != each["sha256"]:
-            note(f"{each['source']} is not what it was: other documents, queries or judgements")
-    changed = {name: now for name, now in versions().items() if config["versions"].get(name) != now}
-    if changed:
-        then = ", ".join(
-            f"{name} {config['versions'].get(name, 'none')} | {now}" for name, now in changed.items()
-        )
-        note(f"other versions than then (then | now): {then}")
+    entries, systems, settings = opened(config, folder / CONFIG, _load)
+    for change in changes(config, configuration(entries, systems, settings)):
+        note(change)
     with tempfile.TemporaryDirectory(prefix="ragembed-reproduce-") as temporary:
         after = _compared(entries, systems, Path(temporary) / "report", settings, cache=cache)
     found = reproduction(before, after)
@@ -237,16 +236,16 @@ def _print(report: dict[str, Any]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     measure, several = report["primary"], report["overall"] is not None
-    table = Table(box=box.SIMPLE_HEAD, title=measure, title_justify="left", pad_edge=False)
-    table.add_column("system")
-    for dataset in report["datasets"]:
-        table.add_column(printable(dataset["name"]), justify="right")
-    if several:
-        table.add_column("mean", justify="right")
-    table.add_column("groups")
-    table.add_column("ms/query", justify="right")
+    table = Table(box=box.SIMPLE_HEAD, title=Text(measure), title_justify="left", pad_edge=False)
+    table.add_column("system", overflow="fold")
+    names = [dataset["name"] for dataset in report["datasets"]] + (["mean"] if several else [])
+    for name in names:
+        table.add_column(Text(printable(name)), justify="right", no_wrap=True)
+    table.add_column("groups", no_wrap=True)
+    table.add_column("ms/query", justify="right", no_wrap=True)
     frame = report["overall"] or report["datasets"][0]
     means = [_means(report, number) for number in range(len(report["systems"]))]
     order = sorted(range(len(means)), key=lambda n: -(means[n] or {}).get(measure, -1.0))
@@ -258,80 +257,10 @@ def _print(report: dict[str, Any]) -> None:
         latencies = [each["cost"]["latency_ms"] for each in results if "error" not in each]
         times = [each["p50"] for each in latencies if each]
         table.add_row(
-            printable(report["systems"][number]["name"]),
+            Text(printable(report["systems"][number]["name"])),
             *cells,
             frame["groups"][measure][number] if measure in frame["groups"] else "",
             f"{sum(times) / len(times):.1f}" if times else "",
         )
-    Console(highlight=False, width=None).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
     print("systems that share a letter do not differ significantly")
-
-
-@contextmanager
-def _watching() -> "Iterator[tuple[Watch | None, Callable[[Execute], Execute]]]":
-    """What shows how far a comparison is, and measures its jobs to tell how long the rest takes."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield None, lambda execute: execute
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from ragembed.eval.compare.remaining import Remaining
-
-    columns = (
-        TextColumn("{task.fields[place]}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%"),
-        TextColumn("{task.fields[label]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    remaining = Remaining()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0, place="", label="", left="")
-
-        def watch(todo: "list[Job]", number: int) -> Callable[[int, int, str], None] | None:
-            if number == len(todo):
-                return None
-            job, rest = todo[number], todo[number + 1 :]
-            started = time.perf_counter()
-            bar.update(task, completed=0.0, place=f"{number + 1}/{len(todo)}", label=printable(job.label))
-
-            def progress(done: int, total: int, what: str) -> None:
-                share = done / total if total else 0.0
-                left = remaining.estimate(
-                    job.spec.name,
-                    _size(job),
-                    time.perf_counter() - started,
-                    share,
-                    [(each.spec.name, _size(each)) for each in rest],
-                )
-                bar.update(task, completed=share, left=_left(left))
-
-            progress(0, 1, "")
-            return progress
-
-        def measured(execute: "Execute") -> "Execute":
-            def timed(job: "Job", progress: Callable[[int, int, str], None] | None) -> Any:
-                started = time.perf_counter()
-                done = execute(job, progress)
-                remaining.finished(job.spec.name, _size(job), time.perf_counter() - started)
-                return done
-
-            return timed
-
-        yield watch, measured
-
-
-def _size(job: "Job") -> int:
-    return len(job.entry.collection.documents)  # type: ignore[arg-type]
-
-
-def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{seconds:.0f} s left"
-    return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragembed.cli.options import AllowUnknown, Chunker, Json, note, print_json, progress_bar
+from ragembed.cli.options import AllowUnknown, Chunker, Json, note, print_json, progress_bar, refuse
 
 if TYPE_CHECKING:
     from ragembed.eval.cost import Cost
@@ -45,7 +45,7 @@ def evaluate(
     k: Annotated[
         int | None,
         typer.Option(
-            "-k", "--top-k", help="Documents per query. [default: 100; 1000 for measures without a cutoff]"
+            "-k", "--top-k", help="Documents per query. (default: 100; 1000 for measures without a cutoff)"
         ),
     ] = None,
     run: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the TREC run.")] = None,
@@ -97,19 +97,19 @@ def evaluate(
         from ragembed.cli.external_run import evaluate_run_file
 
         not_here = {key: option for key, option in {**_FOLDER, **_FILE}.items() if key not in _OF_RUNS}
-        _refuse(context, not_here, f"{run_file} has answered already")
+        refuse(context, not_here, f"{run_file} has answered already")
         evaluate_run_file(dataset, run_file, measures, split, allow_unknown, json)
         return
     assert embedder is not None
     if dataset not in available() and Path(dataset).is_file():
         from ragembed.cli.quality import evaluate_file
 
-        _refuse(context, _FOLDER, f"{dataset} is a file, no test collection")
+        refuse(context, _FOLDER, f"{dataset} is a file, no test collection")
         evaluate_file(
             Path(dataset), embedder, corpus=corpus or (), unknown=unknown, vocabulary=vocabulary, json=json
         )
         return
-    _refuse(context, _FILE, f"{dataset} is a test collection, no file of words or sentences")
+    refuse(context, _FILE, f"{dataset} is a test collection, no file of words or sentences")
 
     collection = load(dataset, split, allow_unknown=allow_unknown)
     with progress_bar("indexing") as progress:
@@ -136,11 +136,3 @@ def _costs(cost: "Cost") -> str:
     if cost.truncated_chunks:
         told.append(f"{cost.truncated_chunks:,} of {cost.chunks:,} texts cut at their ends")
     return "  " + ", ".join(told)
-
-
-def _refuse(context: typer.Context, options: dict[str, str], why: str) -> None:
-    """Exit with 2 where one of `options` was given, which mean nothing here."""
-    for name, option in options.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"{option} does nothing here: {why}")

@@ -31,7 +31,7 @@ def explain(
     k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many hits.")] = 10,
     where: Where = None,
     fusion: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="How lists are joined: rrf, combsum. [default: rrf]")
+        str | None, typer.Option(metavar="SPEC", help="How lists are joined: rrf, combsum. (default: rrf)")
     ] = None,
     json: Json = False,
 ) -> None:

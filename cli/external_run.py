@@ -10,7 +10,7 @@ def evaluate_run_file(
 ) -> None:
     """Print what a run reaches on a collection, and on stderr what its reader should know."""
     from ragembed.datasets import load
-    from ragembed.eval.external_run import evaluate_run
+    from ragembed.eval.run_file import evaluate_run
 
     result = evaluate_run(load(dataset, split, allow_unknown=allow_unknown), run_file, measures)
     for remark in result.remarks():

@@ -33,7 +33,7 @@ def index(
     embedder: Embedder = None,
     chunker: Chunker = None,
     index_type: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="How dense vectors are indexed. [default: flat]")
+        str | None, typer.Option(metavar="SPEC", help="How dense vectors are indexed. (default: flat)")
     ] = None,
     prune: Annotated[
         bool,
@@ -55,7 +55,7 @@ def index(
     memory: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="Memory that batches, merges and single files may take. [default: 1GB]"
+            metavar="SIZE", help="Memory that batches, merges and single files may take. (default: 1GB)"
         ),
     ] = None,
     include: Include = None,
@@ -71,7 +71,7 @@ def index(
         str | None, typer.Option(metavar="NAME", help="Field of a row that is its id.")
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Encoding of text files. [default: detected]")
+        str | None, typer.Option(metavar="NAME", help="Encoding of text files. (default: detected)")
     ] = None,
     max_file_mb: Annotated[float, typer.Option(metavar="MB", help="Largest file that is read.")] = 100,
     max_expanded_mb: Annotated[

@@ -22,7 +22,7 @@ def make(
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="heading, opening, docstring, definition, phrases, sentence; repeatable. [default: all]",
+            help="heading, opening, docstring, definition, phrases, sentence; repeatable. (default: all)",
         ),
     ] = None,
     language: Annotated[

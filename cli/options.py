@@ -20,14 +20,14 @@ Embedder = Annotated[
     str | None,
     typer.Option(
         metavar="SPEC",
-        help="bm25, tfidf, lsa, minilm, st:NAME ...; '+' joins several: bm25+minilm. [default: bm25]",
+        help="bm25, tfidf, lsa, minilm, st:NAME ...; '+' joins several: bm25+minilm. (default: bm25)",
     ),
 ]
 Chunker = Annotated[
     str | None,
     typer.Option(
         metavar="SPEC",
-        help="whole, fixed, sentence, recursive, markdown, code. [default: recursive(tokens=256, overlap=32)]",
+        help="whole, fixed, sentence, recursive, markdown, code. (default: recursive(tokens=256, overlap=32))",
     ),
 ]
 Include = Annotated[
@@ -61,6 +61,14 @@ def size_in_bytes(text: str, option: str) -> int:
         raise typer.BadParameter(f"{option} is {text!r}; give a size such as 500MB or 2GB")
     base = 1024 if found[3] else 1000
     return int(float(found[1]) * base ** " kmgt".index(found[2].lower() or " "))
+
+
+def refuse(context: typer.Context, options: dict[str, str], why: str) -> None:
+    """Exit with 2 where one of `options`, {parameter: how it is written}, was given, which mean nothing here."""
+    for name, option in options.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{option} does nothing here: {why}")
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +16,14 @@ from ragembed.eval.cost import Cost, latency
 from ragembed.eval.measures import Scores, evaluate
 from ragembed.eval.names import Measure
 from ragembed.eval.ranking import ranked
-from ragembed.eval.runs import read_run
 from ragembed.eval.spans import evaluate_spans, needs_chunks, needs_spans, retrieve_spans
 from ragembed.eval.systems import System
 from ragembed.pipeline import Pipeline
 from ragembed.sync import Progress
 from ragembed.types import Document, Hit, Qrels, Run, Span, SpanTruth
+
+SCRATCH = "ragembed-eval-"
+"""How the names of temporary folders begin."""
 
 
 class Collection(Protocol):
@@ -82,21 +84,20 @@ def answer(
     shown_characters: int = 400,
     timed: bool = False,
     cache: VectorCache | None = None,
+    scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> Answers:
     """Index `collection` in a temporary folder and answer its judged queries with `depth` documents each.
 
-    With `shown`, so many passages are kept of each answer. With `timed` the latency of single queries is measured.
-    Raises `DatasetError` where a document cannot be indexed: a score over part of a collection would pass for one
-    over all of it.
+    The folder is made in `scratch`, or where the system makes such. With `shown`, so many passages are kept of each
+    answer; with `timed` the latency of single queries is measured. Raises `DatasetError` where a document cannot be
+    indexed: a score over part of a collection would pass for one over all of it.
     """
-    if system.run is not None:
-        return _from_file(collection, system, depth, shown, shown_characters)
     judged = {query: collection.queries[query] for query in collection.qrels if query in collection.queries}
     texts = list(judged.values())
     over_spans = [measure for measure in measures if needs_spans(measure)]
     with (
-        tempfile.TemporaryDirectory(prefix="ragembed-eval-") as folder,
+        tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder,
         Pipeline.create(
             Path(folder) / "index", system.embedder, system.chunker, system.index_type
         ) as pipeline,
@@ -112,21 +113,21 @@ def answer(
                 "mend the collection",
             )
         indexed = time.perf_counter()
+        cut = [replace(embedder.truncation) for embedder in pipeline.embedders]  # before queries are cut, too
         found = pipeline.best_chunks(texts, depth, fusion=system.fusion)
         answered = time.perf_counter()
         run = {
             query: {document: score for document, (score, _) in best.items()}
             for query, best in zip(judged, found, strict=True)
         }
-        starts = [{document: start for document, (_, start) in best.items()} for best in found]
-        passages = _passages(pipeline, run, starts, shown, shown_characters)
+        chunks_of = [{document: chunk for document, (_, chunk) in best.items()} for best in found]
+        passages = _passages(pipeline, run, chunks_of, shown, shown_characters)
         spans = retrieve_spans(_Fused(pipeline, system.fusion), judged, over_spans) if over_spans else {}
         chunks = []
         if any(map(needs_chunks, over_spans)):
             chunks = [Span(chunk.document_id, chunk.start, chunk.end) for chunk in pipeline.chunks()]
         times = latency(texts, lambda text: pipeline.search(text, fusion=system.fusion)) if timed else None
         info = pipeline.info()
-        cut = [embedder.truncation for embedder in pipeline.embedders]
     if cache is not None:
         cut.append(cache.tally.truncation)
     spared = 0.0 if cache is None else cache.tally.seconds
@@ -148,6 +149,7 @@ def answer(
             chunks=info["chunks"],
             truncated_chunks=sum(each.texts for each in cut),
             truncated_tokens=sum(each.tokens for each in cut),
+            cached_chunks=0 if cache is None else cache.tally.texts,
         ),
         notes=list(report.notes),
     )
@@ -181,32 +183,6 @@ def score(collection: Collection, answers: Answers, measures: Sequence[Measure])
     )
 
 
-def _from_file(collection: Collection, system: System, depth: int, shown: int, characters: int) -> Answers:
-    """The first `depth` documents for each judged query of a run, with the beginnings of what is shown."""
-    path = Path((system.run or "").replace("{dataset}", collection.name))
-    answered = read_run(path)
-    if answered.keys().isdisjoint(collection.qrels):
-        raise DatasetError(
-            f"{path} answers none of the {len(collection.qrels)} judged queries of {collection.name}",
-            "check that it is of this collection and split",
-        )
-    run = {
-        query: {document: answered[query][document] for document in islice(ranked(answered[query]), depth)}
-        for query in collection.qrels
-        if query in answered
-    }
-    wanted = {document for found in run.values() for document in islice(found, shown)}
-    texts = {each.id: each.text[:characters] for each in collection.documents if each.id in wanted}
-    passages = {
-        query: [
-            Passage(document, score, 0, len(texts.get(document, "")), texts.get(document, ""))
-            for document, score in islice(found.items(), shown)
-        ]
-        for query, found in run.items()
-    }
-    return Answers(system.embedder, "", run, {}, [], passages, None)
-
-
 @dataclass(frozen=True, slots=True)
 class _Fused:
     """A pipeline that always joins lists in one way."""
@@ -219,21 +195,20 @@ class _Fused:
 
 
 def _passages(
-    pipeline: Pipeline, run: Run, starts: Sequence[Mapping[str, int]], shown: int, characters: int
+    pipeline: Pipeline, run: Run, chunk_ids: Sequence[Mapping[str, str]], shown: int, characters: int
 ) -> dict[str, list[Passage]]:
     """The first `shown` documents of each query as trec_eval orders them, with the text of their best chunks."""
-    if not shown:
-        return {}
-    passages = {}
-    for (query, scores), places in zip(run.items(), starts, strict=True):
+    passages: dict[str, list[Passage]] = {}
+    for (query, scores), best in zip(run.items(), chunk_ids, strict=True):
         first = list(islice(ranked(scores), shown))
-        best = {
-            document: next(chunk for chunk in chunks if chunk.start == places[document])
-            for document, chunks in pipeline.get(first).items()
+        found = {
+            chunk.id: chunk
+            for chunks in pipeline.get([best[document] for document in first]).values()
+            for chunk in chunks
         }
         passages[query] = [
             Passage(document, scores[document], chunk.start, chunk.end, chunk.text[:characters])
             for document in first
-            for chunk in (best[document],)
+            for chunk in (found[best[document]],)
         ]
-    return passages
+    return passages if shown else {}

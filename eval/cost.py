@@ -46,6 +46,8 @@ class Cost:
     chunks: int
     truncated_chunks: int
     truncated_tokens: int
+    cached_chunks: int = 0
+    """Chunks whose vectors came from a cache: their making took no memory here."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -54,8 +56,8 @@ class Cost:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Cost:
         """Back from `to_json`."""
-        latency = values["latency_ms"]
-        return cls(**{**values, "latency_ms": None if latency is None else Latency(**latency)})
+        timed = values["latency_ms"]
+        return cls(**{**values, "latency_ms": None if timed is None else Latency(**timed)})
 
 
 def latency(queries: Sequence[str], answer: Callable[[str], object]) -> Latency | None:
@@ -79,9 +81,18 @@ def latency(queries: Sequence[str], answer: Callable[[str], object]) -> Latency 
     return Latency(p50, p95, p99, len(taken))
 
 
-def peak_memory() -> int:
-    """Bytes of memory that this process had at most so far (its resident set)."""
-    import resource
-
+def peak_memory() -> int | None:
+    """Bytes of memory that this process had at most so far (its resident set); None where the system does not tell."""
+    try:  # Linux hands ru_maxrss on from the process that started this one, but not this
+        with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123 - no file of a user
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,17 +1,16 @@
-"""Running an embedder over a test collection, through the same pipeline that a user's documents go through."""
+"""One embedder on one collection: what it reaches, and what that costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ragembed.errors import QueryError
 from ragembed.eval.answers import Collection, answer, score
 from ragembed.eval.cost import Cost
 from ragembed.eval.measures import Scores
-from ragembed.eval.names import Measure, needs_spans, parse_measures
+from ragembed.eval.names import Measure, depth, parse_measures
 from ragembed.eval.runs import write_run
 from ragembed.eval.systems import System
 from ragembed.sync import Progress
@@ -89,18 +88,3 @@ def evaluate_embedder(
         cost=answers.cost,
         scores=scores,
     )
-
-
-def depth(measures: Sequence[Measure], k: int | None) -> int:
-    """How many documents are retrieved: `k`, or what the measures look at; `QueryError` where `k` is too small."""
-    measures = [measure for measure in measures if not needs_spans(measure)]
-    deepest = max((int(measure.cutoff) for measure in measures if measure.cutoff is not None), default=0)
-    if k is None:
-        return 1000 if any(measure.cutoff is None for measure in measures) else max(100, deepest)
-    if k < 1:
-        raise QueryError(f"k is {k}", "retrieve at least 1 document")
-    if deepest > k:
-        raise QueryError(
-            f"a measure looks {deepest} documents deep, only {k} are retrieved", f"give -k {deepest}"
-        )
-    return k

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ragembed.errors import MissingExtraError, RagembedError, SpecError
+from ragembed.errors import MissingExtraError, QueryError, RagembedError, SpecError
 from ragembed.eval.span_names import SPAN, span_cutoff, span_name, span_params
 from ragembed.extras import require
 from ragembed.spec import Spec, Value
@@ -105,6 +105,29 @@ def parse_measure(text: str) -> Measure:
     measure = Measure(_ALIASES[name.lower()], cutoff, _params(spec, {"rel": 1, "judged_only": False}))
     _check(text, measure)
     return measure
+
+
+def ranks_seen(measure: Measure) -> int | None:
+    """How many ranks `measure` looks at; None: all (the cutoff of ir_measures' IPrec is a recall level)."""
+    return None if measure.cutoff is None or measure.name == "IPrec" else int(measure.cutoff)
+
+
+def depth(measures: Sequence[Measure], k: int | None) -> int:
+    """How many documents to retrieve for `measures`: `k`, or by default 100, or as many as they look at.
+
+    It is 1,000, as at TREC, for one that looks at all. Raises `QueryError` where `k` is too small for them.
+    """
+    seen = [ranks_seen(measure) for measure in measures if not needs_spans(measure)]
+    deepest = max((ranks for ranks in seen if ranks is not None), default=0)
+    if k is None:
+        return max(1000 if None in seen else 100, deepest)
+    if k < 1:
+        raise QueryError(f"k is {k}", "retrieve at least 1 document")
+    if deepest > k:
+        raise QueryError(
+            f"a measure looks {deepest} documents deep, only {k} are retrieved", f"give -k {deepest}"
+        )
+    return k
 
 
 def computed_here(measure: Measure) -> bool:

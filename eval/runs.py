@@ -60,13 +60,29 @@ def write_run(path: Path, run: Run, tag: str = "ragembed", k: int | None = None)
     write_lines(path, _lines(run, _checked("tag", tag), k))
 
 
+def fits_run(run: Run) -> bool:
+    """Whether the ids of `run` can stand in a TREC run."""
+    try:
+        for query, scores in run.items():
+            _checked_query(query)
+            for document in scores:
+                _checked("document id", document)
+    except DatasetError:
+        return False
+    return True
+
+
+def _checked_query(query: str) -> str:
+    if query.startswith("#"):
+        raise DatasetError(
+            f"the query id {query!r} does not fit into a TREC run, where # begins a comment", "rename it"
+        )
+    return _checked("query id", query)
+
+
 def _lines(run: Run, tag: str, k: int | None) -> Iterator[str]:
     for query, scores in run.items():
-        _checked("query id", query)
-        if query.startswith("#"):
-            raise DatasetError(
-                f"the query id {query!r} does not fit into a TREC run, where # begins a comment", "rename it"
-            )
+        _checked_query(query)
         check_scores(query, scores)
         best = list(islice(ranked(scores), k))
         written = map(

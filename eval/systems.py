@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 from ragembed.chunk import CHUNKERS
 from ragembed.config import INDEX_TYPES
@@ -25,14 +27,10 @@ class System:
     index_type: str = _FLAT
     fusion: str | None = None
     """How a hybrid's lists are joined; None where there is one list."""
-    run: str | None = None
-    """File of the run of a system called `embedder`; ``{dataset}`` in it is the collection's name."""
 
     @property
     def name(self) -> str:
         """``bm25+minilm @ recursive(tokens=128), rrf(k=20)``: what is not the default, after the embedder."""
-        if self.run is not None:
-            return self.embedder
         rest = [
             spec
             for spec, default in ((self.index_type, _FLAT), (self.fusion or _RRF, _RRF))
@@ -71,12 +69,41 @@ class System:
         )
 
 
-def system_of_run(written: str) -> System:
-    """The system of ``NAME=FILE``, that has answered elsewhere; raises `SpecError` where it is not of that form."""
-    name, equals, file = written.partition("=")
-    if not (equals and name.strip() and file.strip()):
-        raise SpecError(f"run {written!r} has no name", "write NAME=FILE.trec, or NAME=runs/{dataset}.trec")
-    return System(name.strip(), "", "", None, file.strip())
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """A system that has answered elsewhere, by the TREC run that it wrote."""
+
+    name: str
+    run: str
+    """The file; ``{dataset}`` in it stands for the collection's name."""
+
+    @classmethod
+    def parse(cls, written: str) -> RunFile:
+        """Read ``NAME=FILE``, cut at the last ``=``; raises `SpecError` where it is not of that form."""
+        name, equals, file = written.rpartition("=")
+        if not (equals and name.strip() and file.strip()):
+            raise SpecError(
+                f"run {written!r} has no name", "write NAME=FILE.trec, or NAME=runs/{dataset}.trec"
+            )
+        return cls(name.strip(), file.strip())
+
+    def file_for(self, dataset: str) -> Path:
+        """The file for a collection."""
+        return Path(self.run.replace("{dataset}", dataset))
+
+    def to_json(self) -> dict[str, str | None]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+AnySystem = System | RunFile
+
+
+def system_from_json(values: dict[str, Any]) -> AnySystem:
+    """Back from `to_json`, the specs checked anew."""
+    if "run" in values:
+        return RunFile(str(values["name"]), str(values["run"]))
+    return System.make(*(values[key] for key in ("embedder", "chunker", "index_type", "fusion")))
 
 
 def grid(

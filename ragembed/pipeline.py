@@ -290,15 +290,13 @@ class Pipeline:
         self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
     ) -> list[dict[str, float]]:
         """``{document_id: score}`` of the k best documents for each query, a document scoring its best chunk."""
-        return [
-            {document: score for document, (score, _) in found.items()}
-            for found in self.best_chunks(queries, k, where, fusion)
-        ]
+        condition = _condition(where)
+        return self._searched(lambda searcher: searcher.search_documents(queries, k, condition, fusion))
 
     def best_chunks(
         self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
-    ) -> list[dict[str, tuple[float, int]]]:
-        """As `search_documents`, with the place where the best chunk begins: ``{document_id: (score, start)}``."""
+    ) -> list[dict[str, tuple[float, str]]]:
+        """As `search_documents`, with the id of the best chunk: ``{document_id: (score, chunk_id)}``."""
         condition = _condition(where)
         return self._searched(lambda searcher: searcher.best_chunks(queries, k, condition, fusion))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from ragembed import __version__
@@ -13,15 +13,18 @@ from ragembed.eval.compare.recommend import recommend
 from ragembed.eval.cost import Cost
 from ragembed.eval.machine import machine
 from ragembed.eval.significance import Comparison, compare_over_datasets, compare_systems
-from ragembed.eval.systems import System
+from ragembed.eval.systems import AnySystem, System
+from ragembed.spec import parse_all
 
+_SPECS = dict.fromkeys(field.name for field in fields(System))
+"""What a system that has answered elsewhere does not have."""
 Outcomes = Mapping[tuple[int, int], Outcome | str]
 """By the numbers of collection and system: what it reached, or why there is nothing."""
 
 
 def assemble(
     collections: Mapping[str, Collection],
-    systems: Sequence[System],
+    systems: Sequence[AnySystem],
     settings: dict[str, Any],
     outcomes: Outcomes,
     config: dict[str, Any],
@@ -29,7 +32,9 @@ def assemble(
     """All that ``report.json`` holds (docs/report.md). The values, though not the times, depend on the inputs alone."""
     measures: list[str] = settings["measures"]
     datasets = [
-        _dataset(name, collection, [outcomes[d, s] for s in range(len(systems))], settings)
+        _dataset(
+            name, collection, _with_memory(systems, [outcomes[d, s] for s in range(len(systems))]), settings
+        )
         for d, (name, collection) in enumerate(collections.items())
     ]
     report = {
@@ -43,7 +48,7 @@ def assemble(
         "primary": measures[0],
         "k": settings["k"],
         "confidence": settings["confidence"],
-        "systems": [{"name": system.name, **system.to_json()} for system in systems],
+        "systems": [{**_SPECS, "name": system.name, **system.to_json()} for system in systems],
         "datasets": datasets,
         "overall": _overall(datasets, measures, len(systems), settings) if len(datasets) > 1 else None,
     }
@@ -80,13 +85,38 @@ def _dataset(
     return {
         "name": name,
         "split": collection.split,
-        "documents": next((o.cost.documents for o in done.values() if o.cost), None),
+        "documents": sum(1 for _ in collection.documents),
         "judgements": sum(map(len, collection.qrels.values())),
         "queries": queries,
         "texts": texts.shown(),
         "results": results,
         **_comparisons(compared, len(outcomes)),
     }
+
+
+def _with_memory(systems: Sequence[AnySystem], outcomes: Sequence[Outcome | str]) -> list[Outcome | str]:
+    """The outcomes; one whose vectors others had made took at least the memory of each that is a part of it."""
+
+    def parts(system: System) -> set[str]:
+        return {str(part) for part in parse_all(system.embedder)}
+
+    told: list[Outcome | str] = []
+    for system, each in zip(systems, outcomes, strict=True):
+        if isinstance(each, Outcome) and each.cost and each.cost.cached_chunks and isinstance(system, System):
+            peaks = [
+                other.cost.peak_memory_bytes
+                for part, other in zip(systems, outcomes, strict=True)
+                if isinstance(part, System)
+                and isinstance(other, Outcome)
+                and other.cost
+                and other.cost.peak_memory_bytes
+                and part.chunker == system.chunker
+                and parts(part) <= parts(system)
+            ]
+            if peaks:
+                each = replace(each, cost=replace(each.cost, peak_memory_bytes=max(peaks)))
+        told.append(each)
+    return told
 
 
 def _result(

@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ragembed.errors import DatasetError, StoreError
-from ragembed.index.lock import LOCK_NAME, write_lock
+from ragembed.eval.answers import SCRATCH
+from ragembed.eval.compare.outcome import Outcome
+from ragembed.index.lock import write_lock
 from ragembed.lines import write_lines
 
 CONFIG, WORK, RUNS, REPORT = "config.json", "work", "runs", "report.json"
-_OURS = (CONFIG, WORK, RUNS, REPORT, "report.html", "report.md", LOCK_NAME)
+_OURS = (CONFIG, WORK, RUNS, REPORT, "report.html", "report.md")
+_LOCK = ".lock"
 
 
 class ReportFolder:
@@ -45,26 +48,25 @@ class ReportFolder:
             raise StoreError(
                 f"{self.path} cannot be made ({error.strerror})", "name a folder you may write to"
             ) from error
-        with write_lock(self.path):
+        with write_lock(self.path, _LOCK):
             resumed = self._claim(force)
             write_lines(self.path / CONFIG, [json.dumps(self.config, ensure_ascii=False, indent=1)])
-            (self.path / WORK).mkdir(exist_ok=True)
+            work = self.path / WORK
+            work.mkdir(exist_ok=True)
+            for left in work.glob(f"{SCRATCH}*"):  # indexes of jobs that were killed
+                _remove(left)
             yield resumed
-        if not (self.path / WORK).exists():
-            with contextlib.suppress(OSError):
-                (self.path / LOCK_NAME).unlink()
 
-    def outcome(self, dataset: int, system: int) -> dict[str, Any] | None:
+    def outcome(self, dataset: int, system: int) -> Outcome | None:
         """What was saved of that system on that collection; None where nothing whole was."""
         try:
-            saved = json.loads(self._place(dataset, system).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return Outcome.from_json(json.loads(self._place(dataset, system).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
-        return saved if isinstance(saved, dict) else None
 
-    def save(self, dataset: int, system: int, outcome: dict[str, Any]) -> None:
+    def save(self, dataset: int, system: int, outcome: Outcome) -> None:
         """Keep what a system has answered; whole or not at all."""
-        write_lines(self._place(dataset, system), [_plain(outcome)])
+        write_lines(self._place(dataset, system), [_plain(outcome.to_json())])
 
     def finish(self) -> None:
         """Remove what only an unfinished comparison needs."""
@@ -74,8 +76,8 @@ class ReportFolder:
         return self.path / WORK / f"{self._digest}-{dataset}-{system}.json"
 
     def _claim(self, force: bool) -> bool:
-        there = {path.name for path in self.path.iterdir()} - {LOCK_NAME}
-        strange = sorted(name for name in there - set(_OURS) if not name.startswith("."))
+        there = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        strange = sorted(there - set(_OURS))
         if strange:
             raise StoreError(
                 f"{self.path} holds {strange[0]!r}, which is of no comparison", "name a new or empty folder"
@@ -84,7 +86,7 @@ class ReportFolder:
             return False
         before = self._before()
         if not force:
-            if before is None or not (self.path / WORK).exists():
+            if before is None or not (self.path / WORK).is_dir():
                 raise StoreError(
                     f"{self.path} holds a comparison already",
                     "name another folder, give --force to replace it, or --reproduce to repeat it",
@@ -92,13 +94,12 @@ class ReportFolder:
             if before != self.config:
                 changed = ", ".join(key for key in self.config if before.get(key) != self.config[key])
                 raise StoreError(
-                    f"{self.path} holds an unfinished comparison with other {changed}",
+                    f"{self.path} holds an unfinished comparison with other {changed or 'options'}",
                     "give the same options to go on, or --force to begin anew",
                 )
             return True
         for name in _OURS:
-            if name != LOCK_NAME:
-                _remove(self.path / name)
+            _remove(self.path / name)
         return False
 
     def _before(self) -> dict[str, Any] | None:
@@ -110,7 +111,7 @@ class ReportFolder:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The configuration of the comparison in `folder`; raises `DatasetError` where there is none."""
-    return _read(folder / CONFIG, "config")
+    return _read(folder / CONFIG, "configuration")
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -140,4 +141,4 @@ def _remove(path: Path) -> None:
 
 
 def _plain(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

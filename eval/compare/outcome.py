@@ -79,8 +79,8 @@ class Outcome:
         )
 
 
-def outcome(collection: Collection, answers: Answers, measures: Sequence[Measure]) -> Outcome:
-    """Score answers and take from them what a report shows."""
+def outcome(collection: Collection, answers: Answers, measures: Sequence[Measure], depth: int) -> Outcome:
+    """Score answers, of `depth` documents for each query, and take from them what a report shows."""
     scores = score(collection, answers, measures)
     return Outcome(
         embedder=answers.embedder,
@@ -88,7 +88,7 @@ def outcome(collection: Collection, answers: Answers, measures: Sequence[Measure
         means=scores.means,
         per_query={name: list(values.values()) for name, values in scores.per_query.items()},
         cost=answers.cost,
-        recall=_recall(collection, answers.run),
+        recall=_recall(collection, answers.run, depth),
         scores=_histogram(collection, answers.run),
         judged=_judged(collection, answers.run),
         passages=answers.passages,
@@ -97,9 +97,8 @@ def outcome(collection: Collection, answers: Answers, measures: Sequence[Measure
     )
 
 
-def _recall(collection: Collection, run: Run) -> dict[str, list[float]]:
-    deepest = max(map(len, run.values()), default=0)
-    at = [k for k in _CURVE if k <= deepest] or [1]
+def _recall(collection: Collection, run: Run, depth: int) -> dict[str, list[float]]:
+    at = [k for k in _CURVE if k <= depth]
     means = evaluate(collection.qrels, run, [f"R@{k}" for k in at]).means
     return {"k": [float(k) for k in at], "values": [means[f"R@{k}"] for k in at]}
 

@@ -63,9 +63,11 @@ class _Judge:
         worse = [s for s in ranked[1:] if s not in equals]
         headline = f"Take {self.names[best]}"
         if len(ranked) == 1:
-            headline += ", the only system there is"
+            headline += (
+                ", the only one that could be run" if len(self.names) > 1 else ", the only system there is"
+            )
         elif not equals:
-            headline += ": it is better than every other system, and the differences are no chance"
+            headline += ": it is significantly better than every other system"
         else:
             headline += f": it has the highest {self.measure}"
         return {
@@ -95,7 +97,7 @@ class _Judge:
                 " Holm's correction)."
             )
         if len(self.datasets) > 1:
-            won = [d["name"] for d in self.datasets if self._best_on(d) == best]
+            won = [d["name"] for d in self.datasets if self._best_on(d, best) is None]
             if won:
                 reasons.append(f"It is first on {_listed(won)}.")
         for other in equals:
@@ -134,8 +136,8 @@ class _Judge:
                 f"With these {queries} queries a difference between two systems is found reliably from about"
                 f" {seen:.3f} on{upto}; smaller ones may be there unseen."
             )
-        winners = {dataset["name"]: self._best_on(dataset) for dataset in self.datasets}
-        others = {name: s for name, s in winners.items() if s is not None and s != best}
+        winners = {dataset["name"]: self._best_on(dataset, best) for dataset in self.datasets}
+        others = {name: s for name, s in winners.items() if s is not None}
         if len(self.datasets) > 1 and others:
             told = [f"{self.names[s]} on {name}" for name, s in others.items()]
             doubts.append(
@@ -145,9 +147,9 @@ class _Judge:
             doubts.append(
                 "It is one collection: another corpus, or other kinds of questions, may have another winner."
             )
-        disagreeing = [m for m in self.measures[1:] if self._best_by(m) != best]
-        if disagreeing:
-            told = [f"{self.names[self._best_by(m)]} by {m}" for m in disagreeing]
+        disagreeing = {measure: self._best_by(measure, best) for measure in self.measures[1:]}
+        told = [f"{self.names[s]} by {measure}" for measure, s in disagreeing.items() if s is not None]
+        if told:
             doubts.append(f"Other measures put another system first: {_listed(told)}.")
         doubts += self._unjudged(best)
         doubts += self._cut(best)
@@ -159,8 +161,8 @@ class _Judge:
             shares = [r["judged"] for r in dataset["results"] if "error" not in r]
             share = dataset["results"][best]["judged"]
             gains = {gain for query in dataset["queries"] for _, gain in query["relevant"]}
-            complete = dataset["judgements"] > 10 * len(dataset["queries"]) or len(gains) > 1
-            if complete and share < _LITTLE_JUDGED and max(shares) - min(shares) > _APART:
+            pooled = dataset["judgements"] > 10 * len(dataset["queries"]) or len(gains) > 1
+            if pooled and share < _LITTLE_JUDGED and max(shares) - min(shares) > _APART:
                 doubts.append(
                     f"On {dataset['name']} only {share:.0%} of its first ten documents were ever judged"
                     f" (others {min(shares):.0%} to {max(shares):.0%}); the rest count as not relevant,"
@@ -215,20 +217,22 @@ class _Judge:
             return 0.0
         return float(sum(values[0]) / sum(values[1]))
 
-    def _best_on(self, dataset: dict[str, Any]) -> int | None:
-        found = [
-            (result["means"][self.measure], -s)
+    def _best_on(self, dataset: dict[str, Any], than: int) -> int | None:
+        """The system that beats `than` on a collection by the most; None where none does."""
+        values = {
+            s: result["means"][self.measure]
             for s, result in enumerate(dataset["results"])
             if "error" not in result
-        ]
-        return -max(found)[1] if found else None
+        }
+        return _first_above(values, than)
 
-    def _best_by(self, measure: str) -> int:
+    def _best_by(self, measure: str, than: int) -> int | None:
+        """The system that beats `than` by another measure by the most; None where none does."""
         if "means" in self.frame:
-            means = [-1.0 if each is None else each[measure] for each in self.frame["means"]]
+            means = self.frame["means"]
         else:
-            means = [-1.0 if "error" in each else each["means"][measure] for each in self.frame["results"]]
-        return means.index(max(means))
+            means = [result.get("means") for result in self.frame["results"]]
+        return _first_above({s: each[measure] for s, each in enumerate(means) if each}, than)
 
     def _pair(self, a: int, b: int) -> dict[str, Any]:
         found: dict[str, Any] = next(
@@ -238,6 +242,11 @@ class _Judge:
 
     def _differs(self, a: int, b: int) -> bool:
         return bool(self._pair(a, b)["significant"])
+
+
+def _first_above(values: dict[int, float], than: int) -> int | None:
+    best = max(values, key=lambda s: values[s])
+    return best if values[best] > values.get(than, -1.0) else None
 
 
 def _listed(names: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 _TOLERANCE = 1e-9
 """Relative: another machine may sum in another order."""
-_TIMES = frozenset({"cost", "machine", "config", "versions", "recommendation", "ragembed", "title"})
+_NOT_COMPARED = frozenset({"cost", "machine", "config", "versions", "ragembed", "reasons", "doubts"})
 """What may differ from one run to the next: times and memory, and the sentences that speak of them."""
 
 
@@ -54,7 +54,7 @@ def _leaves(before: Any, after: Any, where: str) -> Iterator[tuple[str, Any, Any
     """All that stands in either report, with its place."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in {**before, **after}:
-            if key not in _TIMES:
+            if key not in _NOT_COMPARED:
                 yield from _leaves(before.get(key), after.get(key), f"{where}.{key}" if where else key)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (one, other) in enumerate(zip(before, after, strict=True)):

@@ -28,7 +28,8 @@ from ragembed.eval.quality.words import cosines
 
 if TYPE_CHECKING:
     from ragembed.eval.quality.files import Section
-    from ragembed.eval.quality.similarity import Counted, Unknown
+    from ragembed.eval.quality.progress import Counted
+    from ragembed.eval.quality.similarity import Unknown
     from ragembed.eval.quality.words import Matrix
 
 Scores = NDArray[np.float32]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ragembed.errors import DatasetError
 from ragembed.eval.quality.bias_files import BiasTest, WordList
+from ragembed.eval.quality.progress import Counted, part_of
 from ragembed.eval.quality.weat import weat, wefat
 from ragembed.eval.quality.words import WordVectors, embedded
 
@@ -59,13 +60,20 @@ class Biases:
     """Those of them that have a vector which is not zeros."""
 
 
-def bias(tests: Sequence[BiasTest], vectors: WordVectors, *, rounds: int = 100_000, seed: int = 0) -> Biases:
+def bias(
+    tests: Sequence[BiasTest],
+    vectors: WordVectors,
+    *,
+    rounds: int = 100_000,
+    seed: int = 0,
+    progress: Counted | None = None,
+) -> Biases:
     """Run `tests`. Unknown words are dropped from their lists, and the other lists stay as they are.
 
     Raises `DatasetError` where no test has `LEAST` words left in every list.
     """
     words = list(dict.fromkeys(word for test in tests for word in test.words()))
-    known, rows = embedded(words, vectors)
+    known, rows = embedded(words, vectors, part_of(progress, len(words), "words"))
     places = {word: place for place, word in enumerate(words) if known[place]}
     found = [_run(test, rows, places, rounds, seed) for test in tests]
     if all(one.d is None for one in found):

@@ -16,7 +16,8 @@ from ragembed.eval.quality.bias_files import BiasTest
 from ragembed.eval.quality.files import Section, Task, read_quality_file
 from ragembed.eval.quality.pair_files import Pairs
 from ragembed.eval.quality.prepare import ready
-from ragembed.eval.quality.similarity import Counted, Unknown, similarity
+from ragembed.eval.quality.progress import Counted, part_of
+from ragembed.eval.quality.similarity import Unknown, similarity
 from ragembed.eval.quality.words import EmbeddedTexts, WordVectors, embedded, word_vectors_of
 
 if TYPE_CHECKING:
@@ -167,9 +168,7 @@ def _similarity(pairs: Pairs, vectors: WordVectors, options: _Options) -> Found:
 
 
 def _analogies(sections: list[Section], embedder: Embedder, options: _Options) -> Found:
-    words, vectors, whose = _vocabulary(
-        sections, word_vectors_of(embedder), options.vocabulary, embedder.name
-    )
+    words, vectors, whose = _vocabulary(sections, word_vectors_of(embedder), options, embedder.name)
     answers = analogies(sections, words, vectors, ignore_case=options.ignore_case, progress=options.progress)
     overall = total("all", answers)
     parts = {"": overall}
@@ -195,10 +194,10 @@ def _section(part: Answers, unknown: Unknown) -> dict[str, Any]:
 
 
 def _vocabulary(
-    sections: list[Section], vectors: WordVectors, asked: Sequence[str] | int | None, name: str
+    sections: list[Section], vectors: WordVectors, options: _Options, name: str
 ) -> tuple[Sequence[str], Matrix, str]:
     """The words that may answer, their vectors, and whose words they are."""
-    own = vectors.vocabulary()
+    own, asked = vectors.vocabulary(), options.vocabulary
     if isinstance(asked, int):
         if own is None:
             raise SpecError(
@@ -211,13 +210,15 @@ def _vocabulary(
     if asked is None and own is not None:
         return *own, "the embedder"
     words = list(dict.fromkeys(_question_words(sections) if asked is None else asked))
-    known, rows = embedded(words, vectors)
+    known, rows = embedded(words, vectors, part_of(options.progress, len(words), "words"))
     kept = known.nonzero()[0]
     return [words[row] for row in kept], rows[kept], "the questions" if asked is None else "the list given"
 
 
 def _bias(tests: list[BiasTest], embedder: Embedder, options: _Options) -> Found:
-    found = bias(tests, word_vectors_of(embedder), rounds=options.rounds, seed=options.seed)
+    found = bias(
+        tests, word_vectors_of(embedder), rounds=options.rounds, seed=options.seed, progress=options.progress
+    )
     measures = {test.name: test.d for test in found.tests}
     details = {"tests": [test.to_json() for test in found.tests]}
     return Found(measures, "words", found.words, found.covered, details=details)

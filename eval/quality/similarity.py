@@ -7,9 +7,8 @@ STS benchmark: Cer et al. 2017.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from ragembed.errors import DatasetError, EmbeddingError
 from ragembed.eval.quality.correlation import pearson, spearman, spearman_interval
 from ragembed.eval.quality.pair_files import Pairs
+from ragembed.eval.quality.progress import Counted, part_of
 from ragembed.eval.quality.words import Known, WordVectors, cosines, embedded
 
 Unknown = Literal["skip", "zero"]
@@ -25,9 +25,6 @@ Unknown = Literal["skip", "zero"]
 
 _BATCH = 2_048
 """Pairs embedded at once, 25 MB of vectors at 1,536 dimensions."""
-
-Counted = Callable[[int, int, str], None]
-"""Told how many of how many are done, and of what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def pair_cosines(
     for start in range(0, len(left), _BATCH):
         one, other = left[start : start + _BATCH], right[start : start + _BATCH]
         places = {text: place for place, text in enumerate(dict.fromkeys((*one, *other)))}
-        tell = None if progress is None else partial(_tell, progress, start, len(one), len(left))
+        tell = part_of(progress, len(left), "pairs", start, len(one))
         there, rows = embedded(list(places), vectors, tell)
         a, b = (np.array([places[text] for text in side]) for side in (one, other))
         both = there[a] & there[b]
@@ -104,7 +101,3 @@ def pair_cosines(
         known[start:end] = both
         found[start:end] = np.where(both, cosines(rows[a], rows[b]), 0.0)
     return known, found
-
-
-def _tell(progress: Counted, start: int, pairs: int, total: int, share: float) -> None:
-    progress(start + int(pairs * share), total, "pairs")

@@ -6,7 +6,7 @@ text of one word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,8 @@ from ragembed.errors import EmbeddingError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+    from ragembed.eval.quality.progress import Share
 
     Matrix: TypeAlias = Dense | csr_array
 
@@ -98,9 +100,7 @@ def word_vectors_of(embedder: Embedder | WordVectors) -> WordVectors:
     return embedder if isinstance(embedder, WordVectors) else EmbeddedTexts(embedder)
 
 
-def embedded(
-    texts: Sequence[str], vectors: WordVectors, tell: Callable[[float], None] | None = None
-) -> tuple[Known, Matrix]:
+def embedded(texts: Sequence[str], vectors: WordVectors, tell: Share | None = None) -> tuple[Known, Matrix]:
     """As ``vectors.word_vectors(texts)``, checked to be finite; `tell` hears which share of the texts is done."""
     known: list[Known] = []
     rows: list[Matrix] = []
@@ -117,8 +117,9 @@ def embedded(
 
 def stacked(parts: Sequence[Matrix]) -> Matrix:
     """The rows of all `parts` (one at least) below one another."""
-    if all(isinstance(part, np.ndarray) for part in parts):
-        return np.concatenate(parts)
+    dense = [part for part in parts if isinstance(part, np.ndarray)]
+    if len(dense) == len(parts):
+        return np.concatenate(dense)
     from scipy.sparse import vstack
 
     return cast("csr_array", vstack(parts, format="csr"))

@@ -24,7 +24,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors(
     embedder BLOB, text BLOB, vector BLOB, seconds REAL, lost INTEGER, PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS peaks(embedder BLOB PRIMARY KEY, bytes INTEGER) WITHOUT ROWID;
 """
 _AT_ONCE = 500
 """Texts looked up by one statement."""
@@ -32,13 +31,13 @@ _AT_ONCE = 500
 
 @dataclass(slots=True)
 class Tally:
-    """What a cache has spared its user since it was opened."""
+    """What a cache had of what its user asked for since it was opened."""
 
     texts: int = 0
     seconds: float = 0.0
     """What embedding those texts took when it was done."""
     truncation: Truncation = field(default_factory=Truncation)
-    """What was cut off them then."""
+    """What was cut off them then, and is lacking in their vectors now."""
 
 
 class VectorCache:
@@ -102,36 +101,19 @@ class VectorCache:
             )
         return vectors
 
-    def peak(self, bytes_now: int) -> int:
-        """The most memory that a process had that made vectors with these embedders, this one with `bytes_now` too."""
-        highest = bytes_now
-        with self._explained():
-            for _, key in self._keys.values():
-                known = self._db.execute("SELECT bytes FROM peaks WHERE embedder = ?", (key,)).fetchone()
-                highest = max(highest, known[0] if known else 0)
-                if known is None or known[0] < bytes_now:
-                    self._db.execute("INSERT OR REPLACE INTO peaks VALUES (?, ?)", (key, bytes_now))
-        return highest
-
     def _make(self, embedder: Embedder, key: bytes, texts: Sequence[str], digests: Sequence[bytes]) -> Dense:
         cut, started = embedder.truncation.texts, time.perf_counter()
         made = checked_vectors(embedder, texts)
         each = (time.perf_counter() - started) / len(texts)
         lost = [0] * len(texts) if embedder.truncation.texts == cut else _lost(embedder, texts)
         if lost is not None:
+            rows = [
+                (key, digest, vector.tobytes(), each, tokens)
+                for digest, vector, tokens in zip(digests, made, lost, strict=True)
+            ]
             with self._explained():
                 self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)",
-                    zip(
-                        [key] * len(texts),
-                        digests,
-                        (v.tobytes() for v in made),
-                        [each] * len(texts),
-                        lost,
-                        strict=True,
-                    ),
-                )
+                self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
                 self._db.execute("COMMIT")
         return made
 
@@ -147,6 +129,8 @@ class VectorCache:
         try:
             yield
         except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error, AttributeError):
+                self._db.rollback()  # a full disk leaves the transaction open
             raise StoreError(
                 f"the cache of vectors {self.path} cannot be used ({error})",
                 "delete it, or name another file",

@@ -349,6 +349,14 @@ class Catalog:
                 )
             yield row, Chunk(identifier, document, text, start, end, {**_metadata(outer, identifier), **own})
 
+    def chunk_ids(self, rows: Sequence[int]) -> dict[int, str]:
+        """The ids of the chunks in those rows."""
+        found: dict[int, str] = {}
+        for part in _parts(rows):
+            marks = ",".join("?" * len(part))
+            found.update(self.db.execute(f"SELECT row, id FROM chunks WHERE row IN ({marks})", part))
+        return found
+
     def places(self, rows: Sequence[int]) -> dict[int, tuple[str, int]]:
         """Document and start of the chunk of each of those rows: an order that does not depend on the index's past."""
         found: dict[int, tuple[str, int]] = {}

@@ -14,10 +14,10 @@ LOCK_NAME = "write.lock"
 
 
 @contextlib.contextmanager
-def write_lock(folder: Path) -> Iterator[None]:
+def write_lock(folder: Path, name: str = LOCK_NAME) -> Iterator[None]:
     """Hold the write lock of the index at `folder`; raises `LockedError` where another writer holds it."""
     try:
-        opened = (folder / LOCK_NAME).open("a+", encoding="ascii")
+        opened = (folder / name).open("a+", encoding="ascii")
     except OSError as error:
         raise StoreError(f"{folder} cannot be written ({error.strerror})", "check its permissions") from error
     with opened as file:

@@ -84,30 +84,53 @@ class Searcher:
             for hits in ranked
         ]
 
-    def best_chunks(
+    def search_documents(
         self, queries: Sequence[str], k: int, condition: Condition | None = None, fusion: str | None = None
-    ) -> list[dict[str, tuple[float, int]]]:
-        """The k best documents for each query: score and start of each one's best chunk (MaxP, Dai & Callan 2019)."""
+    ) -> list[dict[str, float]]:
+        """The k best documents for each query, each scored by its best chunk (MaxP, Dai & Callan 2019)."""
         check(queries, k)
         with self._state() as (catalog, view):
-            depth = k if catalog.chunk_count() == catalog.document_count() else 4 * k
-            ranking = Ranking(catalog, view, queries, condition, fusion)
-            results: list[dict[str, tuple[float, int]]] = [{} for _ in queries]
-            open_queries = list(range(len(queries)))
-            while open_queries:
-                ranked = ranking.best(open_queries, depth)
-                places = self._complete(catalog.places(rows := _rows(ranked)), rows)
-                unfinished = []
-                for i, hits in zip(open_queries, ranked, strict=True):
-                    best: dict[str, tuple[float, int]] = {}
-                    for fused in hits:
-                        document, start = places[fused.row]
-                        best.setdefault(document, (fused.score, start))
-                    results[i] = dict(list(best.items())[:k])
-                    if len(best) < k and len(hits) == depth:
-                        unfinished.append(i)
-                open_queries = unfinished
-                depth *= 4
+            found = self._best_rows(catalog, view, queries, k, condition, fusion)
+        return [{document: score for document, (score, _) in best.items()} for best in found]
+
+    def best_chunks(
+        self, queries: Sequence[str], k: int, condition: Condition | None = None, fusion: str | None = None
+    ) -> list[dict[str, tuple[float, str]]]:
+        """As `search_documents`, with the id of the best chunk: ``{document_id: (score, chunk_id)}``."""
+        check(queries, k)
+        with self._state() as (catalog, view):
+            found = self._best_rows(catalog, view, queries, k, condition, fusion)
+            rows = sorted({row for best in found for _, row in best.values()})
+            ids = self._complete(catalog.chunk_ids(rows), rows)
+        return [{document: (score, ids[row]) for document, (score, row) in best.items()} for best in found]
+
+    def _best_rows(
+        self,
+        catalog: Catalog,
+        view: _View,
+        queries: Sequence[str],
+        k: int,
+        condition: Condition | None,
+        fusion: str | None,
+    ) -> list[dict[str, tuple[float, int]]]:
+        """For each query score and row of the best chunk of the k best documents."""
+        depth = k if catalog.chunk_count() == catalog.document_count() else 4 * k
+        ranking = Ranking(catalog, view, queries, condition, fusion)
+        results: list[dict[str, tuple[float, int]]] = [{} for _ in queries]
+        open_queries = list(range(len(queries)))
+        while open_queries:
+            ranked = ranking.best(open_queries, depth)
+            places = self._complete(catalog.places(rows := _rows(ranked)), rows)
+            unfinished = []
+            for i, hits in zip(open_queries, ranked, strict=True):
+                best: dict[str, tuple[float, int]] = {}
+                for fused in hits:
+                    best.setdefault(places[fused.row][0], (fused.score, fused.row))
+                results[i] = dict(list(best.items())[:k])
+                if len(best) < k and len(hits) == depth:
+                    unfinished.append(i)
+            open_queries = unfinished
+            depth *= 4
         return results
 
     @contextlib.contextmanager

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ragembed.eval.systems import System
+
 COMMAND = [str(Path(sys.executable).parent / "ragembed")]
 SYSTEMS = ["--embedder", "onehot", "--embedder", "bm25", "--embedder", "bm25+lsa(dimension=16)"]
 
@@ -86,29 +88,70 @@ def test_killed_in_the_middle_and_run_again(made: Path) -> None:
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    first = {path.name: path.stat().st_mtime_ns for path in work.glob("*.json")}
-    assert first
     assert not (made / "killed" / "report.json").exists()
+    [saved, *_] = work.glob("*-0-0.json")
+    outcome = json.loads(saved.read_text())
+    outcome["notes"] = ["made before the kill"]
+    saved.write_text(json.dumps(outcome))
     done = run(*command, cwd=made)
     assert done.returncode == 0, done.stderr
-    before, after = (json.loads((made / name / "report.json").read_text()) for name in ("report", "killed"))
+    after = json.loads((made / "killed" / "report.json").read_text())
+    assert after["datasets"][0]["results"][0].pop("notes") == [
+        "made before the kill"
+    ]  # it was not made again
+    after["datasets"][0]["results"][0]["notes"] = []
+    before = json.loads((made / "report" / "report.json").read_text())
     assert _values(before) == _values(after)
 
 
 def test_its_processes_end_with_it(made: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "ragembed.cli.job"], cwd=made, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "ragembed.cli._job"], cwd=made, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert child.stdin is not None
     assert child.stdout is not None
     task = {
-        "source": "primer", "split": "test", "allow_unknown": False, "number": [0, 0],
-        "system": {"embedder": "bm25"}, "settings": {"measures": ["nDCG@10"]}, "cache": os.fspath(made / "v.db"),
-    }  # fmt: skip
+        "source": "primer",
+        "split": "test",
+        "allow_unknown": False,
+        "number": [0, 0],
+        "system": System.make("bm25").to_json(),
+        "settings": {"measures": ["nDCG@10"]},
+        "cache": os.fspath(made / "v.db"),
+        "scratch": os.fspath(made),
+    }
     child.stdin.write(json.dumps(task).encode() + b"\n")
     child.stdin.close()  # as when the comparison is killed
-    assert child.wait(timeout=60) is not None
+    said = child.stdout.read()
     child.stdout.close()
+    assert child.wait(timeout=60) == 1
+    assert b"outcome" not in said
+
+
+def test_no_module_of_the_folder_is_imported(made: Path) -> None:
+    folder = made / "hostile"
+    folder.mkdir()
+    for name in ("statistics", "queue", "token", "numpy"):
+        (folder / f"{name}.py").write_text("raise SystemExit('run from the current folder')\n")
+    done = run("compare", "--dataset", "primer", "--embedder", "bm25", "-o", "report", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_that_worked_is_a_failure(made: Path) -> None:
+    done = run("compare", "--dataset", "primer", "--run-file", "mine=absent.trec", "-o", "failed", cwd=made)
+    assert done.returncode == 1
+    assert "1 of 1 runs failed; the same command tries them again" in done.stderr
+    assert "mine failed on primer: absent.trec cannot be read" in done.stdout
+
+
+def test_names_are_shown_as_they_are(made: Path) -> None:
+    done = run("eval", "--dataset", "primer", "--embedder", "bm25", "--run", "x.trec", cwd=made)
+    assert done.returncode == 0
+    done = run(
+        "compare", "--dataset", "primer", "--run-file", "[bold]a=b[/bold]=x.trec", "-o", "names", cwd=made
+    )
+    assert done.returncode == 0, done.stderr
+    assert "[bold]a=b[/bold]" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -117,7 +160,7 @@ def test_its_processes_end_with_it(made: Path) -> None:
         (
             ["--dataset", "primer", "--embedder", "bm25"],
             2,
-            "--dataset, --embedder (or --run) and -o are needed",
+            "--dataset, --embedder (or --run-file) and -o are needed",
         ),
         (
             ["--dataset", "primer", "--embedder", "bm52", "-o", "x"],
@@ -134,7 +177,7 @@ def test_its_processes_end_with_it(made: Path) -> None:
             "no reference spans",
         ),
         (["--reproduce", "none"], 1, "cannot be read"),
-        (["--reproduce", "report", "-o", "x"], 2, "takes everything from the report"),
+        (["--reproduce", "report", "-o", "x"], 2, "takes everything from report"),
     ],
 )
 def test_bad_input_is_one_line(made: Path, arguments: list[str], code: int, fault: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from ragembed.cli import main
 from ragembed.errors import SpecError
-from ragembed.eval.external_run import evaluate_run
 from ragembed.eval.measures import evaluate
+from ragembed.eval.run_file import evaluate_run
 from ragembed.types import Qrels
 
 HEADER = "query-id\tcorpus-id\tscore\n"

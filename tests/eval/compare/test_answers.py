@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ragembed.embed.cache import VectorCache
 from ragembed.errors import DatasetError, QueryError
 from ragembed.eval.answers import answer, score
 from ragembed.eval.cost import latency
-from ragembed.eval.evaluate import depth, evaluate_embedder
-from ragembed.eval.names import parse_measures
+from ragembed.eval.evaluate import evaluate_embedder
+from ragembed.eval.names import depth, parse_measures
 from ragembed.eval.systems import System
 
 SENTENCES = "sentence(tokens=8, overlap=0)"
@@ -73,6 +74,7 @@ def test_depth_is_what_measures_look_at() -> None:
     assert depth(parse_measures("R@200"), None) == 200
     assert depth(parse_measures("AP"), None) == 1000
     assert depth(parse_measures("SpanR@4000c,nDCG@5"), None) == 100  # spans have a depth of their own
+    assert depth(parse_measures("IPrec@0.1"), None) == 1000  # its cutoff is a level of recall
     with pytest.raises(QueryError, match="a measure looks 200 documents deep, only 50"):
         depth(parse_measures("R@200"), 50)
 
@@ -84,14 +86,23 @@ def test_evaluation_by_spans(tiny: Any) -> None:
     assert whole.measures["SpanR@1"] >= cut.measures["SpanR@1"]
 
 
-def test_vectors_from_a_cache_cost_what_making_them_took(tiny: Any, tmp_path: Path) -> None:
-    costs = []
-    for _ in range(2):
-        with VectorCache(tmp_path / "v.db") as cache:
-            cache.tally.seconds = 7.0  # as if so much had been spared
-            cache.tally.truncation.texts = 2
-            costs.append(answer(tiny, System.make("bm25"), parse_measures("R@1"), 1, cache=cache).cost)
-    assert all(cost.index_seconds > 7 and cost.truncated_chunks == 2 for cost in costs)
+def test_queries_that_are_cut_are_no_chunks_that_are_cut(tiny: Any) -> None:
+    pytest.importorskip("sentence_transformers")
+    long = replace(tiny, queries=dict.fromkeys(tiny.queries, "tree and river " * 300))
+    cost = answer(long, System.make("minilm"), parse_measures("R@1"), 1, timed=True).cost
+    assert cost is not None
+    assert (cost.chunks, cost.truncated_chunks) == (4, 0)
+
+
+def test_memory_is_that_of_this_process(tmp_path: Path) -> None:
+    script = "from ragembed.eval.cost import peak_memory; print(peak_memory())"
+    held = bytearray(300_000_000)  # what starts the process is larger than it
+    held[::4096] = b"x" * len(held[::4096])
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert 5_000_000 < int(said.stdout) < 200_000_000
+    assert len(held) == 300_000_000
 
 
 def test_latency_of_evenly_spread_queries() -> None:

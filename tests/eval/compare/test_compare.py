@@ -11,13 +11,16 @@ import pytest
 
 from ragembed.errors import DatasetError, QueryError, SpecError, StoreError
 from ragembed.eval.answers import answer
+from ragembed.eval.compare import Entry, Job, JobError, RunFile, Settings, compare
+from ragembed.eval.compare.assemble import _with_memory
 from ragembed.eval.compare.folder import read_config, read_report
+from ragembed.eval.compare.job import run_job
 from ragembed.eval.compare.outcome import Outcome, outcome
 from ragembed.eval.compare.reproduce import reproduction
-from ragembed.eval.compare.run import Entry, Job, JobError, Settings, compare, names, run_job
+from ragembed.eval.compare.settings import distinct_names
 from ragembed.eval.names import parse_measures
 from ragembed.eval.runs import read_run, write_run
-from ragembed.eval.systems import System, grid, system_of_run
+from ragembed.eval.systems import System, grid
 
 SYSTEMS = grid(["bm25(language=none)", "onehot(language=none)", "bm25(language=none)+tfidf(language=none)"])
 SETTINGS = Settings.make("nDCG@10,SpanR@1", rounds=200)
@@ -25,13 +28,13 @@ SETTINGS = Settings.make("nDCG@10,SpanR@1", rounds=200)
 
 def test_a_report_holds_every_number(tiny: Any, tmp_path: Path) -> None:
     report = compare([Entry(tiny, "tiny")], SYSTEMS, tmp_path / "report", SETTINGS)
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+    assert {path.name for path in (tmp_path / "report").iterdir()} - {".lock"} == {
         "config.json", "report.json", "report.html", "report.md", "runs",
     }  # fmt: skip
     assert json.loads(json.dumps(report)) == read_report(tmp_path / "report")
     [dataset] = report["datasets"]
     assert [query["id"] for query in dataset["queries"]] == ["q1", "q2", "q3"]
-    direct = outcome(tiny, answer(tiny, SYSTEMS[0], SETTINGS.measures, 100, shown=10), SETTINGS.measures)
+    direct = outcome(tiny, answer(tiny, SYSTEMS[0], SETTINGS.measures, 100, shown=10), SETTINGS.measures, 100)
     result = dataset["results"][0]
     assert result["means"] == direct.means
     assert result["per_query"] == direct.per_query
@@ -72,9 +75,9 @@ def test_it_goes_on_where_it_was_stopped(tiny: Any, tmp_path: Path) -> None:
     done: list[int] = []
 
     def stopped(job: Job, progress: Any) -> Outcome:
-        if job.system == 2 and len(done) == 2:
+        if job.number == 2 and len(done) == 2:
             raise KeyboardInterrupt
-        done.append(job.system)
+        done.append(job.number)
         return run_job(job, progress)
 
     with pytest.raises(KeyboardInterrupt):
@@ -128,7 +131,7 @@ def test_files_of_others_are_never_removed(tiny: Any, tmp_path: Path) -> None:
 
 def test_a_system_that_fails_does_not_stop_the_others(tiny: Any, tmp_path: Path) -> None:
     def failing(job: Job, progress: Any) -> Outcome:
-        if job.system == 1:
+        if job.number == 1:
             raise JobError("its process was killed")
         return run_job(job, progress)
 
@@ -167,7 +170,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(tiny: Any, tmp_path: Pat
         raise AssertionError
 
     one = replace(tiny, qrels={"q1": {"pears": 1}})
-    with pytest.raises(DatasetError, match="tiny has 1 judged queries; systems are compared on at least 2"):
+    with pytest.raises(DatasetError, match="tiny has 1 judged query; systems are compared on at least 2"):
         compare([Entry(one, "x")], SYSTEMS, tmp_path / "r", SETTINGS, execute=never)
     with pytest.raises(DatasetError, match="tiny has no reference spans"):
         compare([Entry(replace(tiny, spans={}), "x")], SYSTEMS, tmp_path / "r", SETTINGS, execute=never)
@@ -180,20 +183,20 @@ def test_what_makes_no_sense_is_refused_before_any_work(tiny: Any, tmp_path: Pat
 
 def test_names_of_collections_differ(tiny: Any) -> None:
     dev = replace(tiny, split="dev")
-    assert names([Entry(each, "") for each in (tiny, dev, dev, dev)]) == [
+    assert distinct_names([Entry(each, "") for each in (tiny, dev, dev, dev)]) == [
         "tiny", "tiny (dev)", "tiny 2", "tiny 3",
     ]  # fmt: skip
 
 
 def test_an_outcome_survives_json(tiny: Any) -> None:
     measures = parse_measures("nDCG@10,AP")
-    made = outcome(tiny, answer(tiny, System.make("bm25"), measures, 10, shown=3, timed=True), measures)
+    made = outcome(tiny, answer(tiny, System.make("bm25"), measures, 10, shown=3, timed=True), measures, 10)
     assert Outcome.from_json(json.loads(json.dumps(made.to_json()))) == made
 
 
 def _until(jobs: int) -> Any:
     def execute(job: Job, progress: Any) -> Outcome:
-        if job.system >= jobs:
+        if job.number >= jobs:
             raise KeyboardInterrupt
         return run_job(job, progress)
 
@@ -202,7 +205,7 @@ def _until(jobs: int) -> Any:
 
 def test_a_system_that_answered_elsewhere_is_compared(tiny: Any, tmp_path: Path) -> None:
     write_run(tmp_path / "tiny.trec", {"q1": {"pears": 2.0, "rain": 1.0}, "q2": {"rain": 1.0}}, tag="other")
-    systems = [SYSTEMS[0], system_of_run(f"mine = {tmp_path}/{{dataset}}.trec")]
+    systems = [SYSTEMS[0], RunFile.parse(f"mine = {tmp_path}/{{dataset}}.trec")]
     report = compare([Entry(tiny, "x")], systems, tmp_path / "r", Settings.make("R@1,nDCG@10", rounds=100))
     [dataset] = report["datasets"]
     assert report["systems"][1]["name"] == "mine"
@@ -212,7 +215,7 @@ def test_a_system_that_answered_elsewhere_is_compared(tiny: Any, tmp_path: Path)
 
 
 def test_what_a_run_cannot_say_is_refused(tiny: Any, tmp_path: Path) -> None:
-    mine = System("mine", "", "", None, str(tmp_path / "none.trec"))
+    mine = RunFile("mine", str(tmp_path / "none.trec"))
     with pytest.raises(QueryError, match="the run of mine says nothing of chunks"):
         compare([Entry(tiny, "x")], [mine], tmp_path / "r", SETTINGS)
     plain = Settings.make("nDCG@10", rounds=100)
@@ -221,4 +224,86 @@ def test_what_a_run_cannot_say_is_refused(tiny: Any, tmp_path: Path) -> None:
     report = compare([Entry(tiny, "x")], [SYSTEMS[0], mine], tmp_path / "r", plain)
     assert "cannot be read" in report["datasets"][0]["results"][1]["error"]
     with pytest.raises(SpecError, match=r"run 'file\.trec' has no name; write NAME=FILE"):
-        system_of_run("file.trec")
+        RunFile.parse("file.trec")
+
+
+def test_what_failed_is_tried_again(tiny: Any, tmp_path: Path) -> None:
+    done: list[int] = []
+
+    def failing(job: Job, progress: Any) -> Outcome:
+        done.append(job.number)
+        if len(done) == 2:
+            raise JobError("its process was killed")
+        return run_job(job, progress)
+
+    first = compare([Entry(tiny, "x")], SYSTEMS, tmp_path / "r", SETTINGS, execute=failing)
+    assert "error" in first["datasets"][0]["results"][1]
+    again = compare([Entry(tiny, "x")], SYSTEMS, tmp_path / "r", SETTINGS, execute=failing)
+    assert done == [0, 1, 2, 1]
+    assert not any("error" in result for result in again["datasets"][0]["results"])
+
+
+def test_a_run_that_changed_is_not_gone_on_from(tiny: Any, tmp_path: Path) -> None:
+    run = tmp_path / "tiny.trec"
+    write_run(run, {"q1": {"pears": 1.0}})
+    systems = [RunFile("mine", str(run)), SYSTEMS[0]]
+    plain = Settings.make("nDCG@10", rounds=100)
+    with pytest.raises(KeyboardInterrupt):
+        compare([Entry(tiny, "x")], systems, tmp_path / "r", plain, execute=_until(1))
+    write_run(run, {"q1": {"rain": 1.0}})
+    with pytest.raises(StoreError, match="an unfinished comparison with other systems"):
+        compare([Entry(tiny, "x")], systems, tmp_path / "r", plain)
+
+
+def test_left_indexes_of_killed_jobs_are_removed(tiny: Any, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        compare([Entry(tiny, "x")], SYSTEMS, tmp_path / "r", SETTINGS, execute=_until(1))
+    left = tmp_path / "r" / "work" / "ragembed-eval-1234"
+    left.mkdir()
+
+    def looking(job: Job, progress: Any) -> Outcome:
+        assert not left.exists()
+        assert job.scratch == (tmp_path / "r" / "work").absolute()
+        return run_job(job, progress)
+
+    compare([Entry(tiny, "x")], SYSTEMS, tmp_path / "r", SETTINGS, execute=looking)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"measures": "NumRelRet"}, "is a sum over queries"),
+        ({"measures": "nDCG@10", "rounds": 0}, "rounds is 0"),
+        ({"measures": "nDCG@10", "seed": -1}, "seed is -1"),
+    ],
+)
+def test_settings_that_would_fail_at_the_end_are_refused(options: dict[str, Any], fault: str) -> None:
+    with pytest.raises((QueryError, SpecError), match=fault):
+        Settings.make(**options)
+
+
+def test_an_infinite_score_is_refused(tiny: Any, tmp_path: Path) -> None:
+    run = tmp_path / "tiny.trec"
+    run.write_text("q1 Q0 pears 1 inf x\nq1 Q0 rain 2 1.0 x\n")
+    systems = [SYSTEMS[0], RunFile("mine", str(run))]
+    report = compare([Entry(tiny, "x")], systems, tmp_path / "r", Settings.make("nDCG@10", rounds=100))
+    assert (
+        "gives document 'pears' the score inf for query 'q1'" in report["datasets"][0]["results"][1]["error"]
+    )
+
+
+def test_memory_of_a_hybrid_is_that_of_its_parts_at_least(tiny: Any) -> None:
+    measures = parse_measures("nDCG@10")
+    made = outcome(tiny, answer(tiny, SYSTEMS[0], measures, 10), measures, 10)
+    assert made.cost is not None
+
+    def of(peak: int, cached: int) -> Outcome:
+        assert made.cost is not None
+        return replace(made, cost=replace(made.cost, peak_memory_bytes=peak, cached_chunks=cached))
+
+    told = _with_memory(SYSTEMS, [of(900, 0), of(5000, 0), of(300, 4)])
+    assert [each.cost.peak_memory_bytes for each in told if isinstance(each, Outcome) and each.cost] == [
+        900,
+        5000,
+        900,
+    ]

@@ -80,10 +80,7 @@ POOR = [0.3 + 0.1 * (n % 3) for n in range(60)]
 def test_a_clear_winner() -> None:
     told = recommend(report({"name": "poor", "values": POOR}, {"name": "good", "values": GOOD, "ms": 10.0}))
     assert told["system"] == 1
-    assert (
-        told["headline"]
-        == "Take good: it is better than every other system, and the differences are no chance."
-    )
+    assert told["headline"] == "Take good: it is significantly better than every other system."
     assert told["reasons"][0].startswith("Its AP is 0.850 (set1; 95% interval 0.8")
     assert told["reasons"][1].startswith("It is significantly better than poor")
     assert told["reasons"][2].startswith("poor answers 10 times faster, for 0.45")
@@ -132,3 +129,13 @@ def test_nothing_found() -> None:
 def test_one_system() -> None:
     told = recommend(report({"name": "alone", "values": GOOD}))
     assert told["headline"] == "Take alone, the only system there is."
+
+
+def test_an_equal_by_another_measure_is_no_doubt() -> None:
+    made = report({"name": "good", "values": GOOD}, {"name": "poor", "values": POOR})
+    made["measures"] = ["AP", "R@100"]
+    for result, recall in zip(made["datasets"][0]["results"], (1.0, 1.0), strict=True):
+        result["means"]["R@100"] = recall
+    assert not any("Other measures" in doubt for doubt in recommend(made)["doubts"])
+    made["datasets"][0]["results"][0]["means"]["R@100"] = 0.9
+    assert any("poor by R@100" in doubt for doubt in recommend(made)["doubts"])

@@ -8,12 +8,14 @@ from scipy.sparse import csr_array
 
 from ragembed.embed import EMBEDDERS
 from ragembed.errors import EmbeddingError
+from ragembed.eval.quality import words as module
 from ragembed.eval.quality.words import (
     EmbeddedTexts,
     WordTable,
     WordVectors,
     check_finite,
     cosines,
+    embedded,
     unit_rows,
     word_vectors_of,
 )
@@ -84,3 +86,19 @@ def test_nan_is_told_with_its_word(wrong: float, form: type) -> None:
     vectors[1] = [wrong, -wrong]
     with pytest.raises(EmbeddingError, match="the vector of 'b' holds NaN or infinity"):
         check_finite(["a", "b", "c", "d"], form(vectors))
+
+
+@pytest.mark.parametrize("spec", ["random-projection(language=none, dimension=64)", "onehot(language=none)"])
+def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    texts = [f"word{number}" for number in range(10)]
+    embedder = EMBEDDERS.create(spec)
+    if embedder.kind == "sparse":
+        embedder.fit(texts[:7])
+    known, rows = EmbeddedTexts(embedder).word_vectors(texts)
+    told: list[float] = []
+    monkeypatch.setattr(module, "_SLICE", 4)
+    again, sliced = embedded(texts, EmbeddedTexts(embedder), told.append)
+    assert np.array_equal(again, known)
+    assert type(sliced) is type(rows)
+    assert abs(rows - sliced).max() == 0
+    assert told == [0.4, 0.8, 1.0]

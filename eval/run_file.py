@@ -1,17 +1,22 @@
-"""Scoring a run that another system wrote as a file."""
+"""Systems that have answered elsewhere, by the TREC run that they wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from ragembed.errors import DatasetError
-from ragembed.eval.answers import Collection
+from ragembed.eval.answers import Answers, Collection, Passage
 from ragembed.eval.measures import Scores, evaluate
-from ragembed.eval.names import Measure, parse_measures
+from ragembed.eval.names import Measure, parse_measures, ranks_seen
+from ragembed.eval.ranking import ranked
 from ragembed.eval.runs import read_run, run_tag
+from ragembed.eval.systems import RunFile
+from ragembed.types import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,7 @@ class ExternalRun:
         if self.unknown:
             documents = "document is" if self.unknown == 1 else "documents are"
             told.append(f"{self.unknown:,} {documents} not in the collection, and not relevant")
-        deepest = max(
-            (int(m.cutoff or 0) for m in parse_measures(self.measures) if m.name != "IPrec"), default=0
-        )
+        deepest = max((ranks_seen(measure) or 0 for measure in parse_measures(self.measures)), default=0)
         if deepest > self.depth:
             told.append(
                 f"the run has at most {self.depth} documents for a query, a measure looks {deepest} deep: "
@@ -74,9 +77,7 @@ def evaluate_run(
     Raises `DatasetError` for what is no run, an empty one, and one that answers none of the judged queries.
     """
     wanted = parse_measures(measures)
-    run = read_run(run_file)
-    if not run:
-        raise DatasetError(f"{run_file} holds no answer", "check what should have written it")
+    run = _read(run_file)
     scores = evaluate(dataset.qrels, run, wanted)
     missing = {document for found in run.values() for document in found}
     missing.difference_update(document.id for document in dataset.documents)
@@ -91,3 +92,46 @@ def evaluate_run(
         len(missing),
         scores,
     )
+
+
+def answers_of(collection: Collection, system: RunFile, depth: int, shown: int, characters: int) -> Answers:
+    """The first `depth` documents for each judged query of a run, with the beginnings of the first `shown`.
+
+    Raises `DatasetError` for what is no run, and for one that answers none of the judged queries.
+    """
+    path = system.file_for(collection.name)
+    answered = _read(path)
+    if answered.keys().isdisjoint(collection.qrels):
+        raise DatasetError(
+            f"{path} answers none of the {len(collection.qrels)} judged queries of {collection.name}",
+            "check that it is of this collection and split",
+        )
+    run = {
+        query: {document: answered[query][document] for document in islice(ranked(answered[query]), depth)}
+        for query in collection.qrels
+        if query in answered
+    }
+    wanted = {document for found in run.values() for document in islice(found, shown)}
+    texts = {each.id: each.text[:characters] for each in collection.documents if each.id in wanted}
+    passages = {
+        query: [
+            Passage(document, score, 0, len(texts.get(document, "")), texts.get(document, ""))
+            for document, score in islice(found.items(), shown)
+        ]
+        for query, found in run.items()
+    }
+    return Answers(system.name, "", run, {}, [], passages, None)
+
+
+def _read(path: Path) -> Run:
+    run = read_run(path)
+    if not run:
+        raise DatasetError(f"{path} holds no answer", "check what should have written it")
+    for query, found in run.items():
+        infinite = next((document for document, score in found.items() if not isfinite(score)), None)
+        if infinite is not None:
+            raise DatasetError(
+                f"{path} gives document {infinite!r} the score {found[infinite]} for query {query!r}",
+                "give finite scores",
+            )
+    return run

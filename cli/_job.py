@@ -1,6 +1,6 @@
 """One job of a comparison in a process of its own, so that its memory and its crashes are its own.
 
-`in_process` is the side of the comparison; ``python -m ragembed.cli.job`` is the other: it reads a job as one line of
+`in_process` is the side of the comparison; ``python -m ragembed.cli._job`` is the other: it reads a job as one line of
 JSON from stdin and writes lines of JSON to stdout, progress first, then the outcome or an error. It ends when its
 stdin does, so that none is left when the comparison is killed.
 """
@@ -18,27 +18,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ragembed.eval.compare.job import Job
     from ragembed.eval.compare.outcome import Outcome
-    from ragembed.eval.compare.run import Job
 
 
 def in_process(job: "Job", progress: Callable[[int, int, str], None] | None) -> "Outcome":
     """Do a job in a new process; raises `JobError` where it fails or dies."""
+    from ragembed.eval.compare.job import JobError
     from ragembed.eval.compare.outcome import Outcome
-    from ragembed.eval.compare.run import JobError
 
     task = {
         "source": job.entry.source,
         "split": job.entry.collection.split,
         "allow_unknown": job.entry.allow_unknown,
-        "system": job.spec.to_json(),
+        "system": job.system.to_json(),
         "settings": job.settings.to_json(),
         "cache": str(job.cache),
-        "number": [job.dataset, job.system],
+        "number": [job.dataset, job.number],
+        "scratch": str(job.scratch),
     }
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+            [sys.executable, "-P", "-m", __name__],  # no module of the current folder is imported
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
         )
         try:
             answer = _converse(child, task, progress)
@@ -67,6 +71,8 @@ def _converse(
         child.stdin.write(json.dumps(task).encode() + b"\n")
         child.stdin.flush()
     for line in child.stdout:
+        if not line.endswith(b"\n"):  # it died while it spoke
+            break
         told = json.loads(line)
         if "progress" not in told:
             return dict(told)
@@ -78,16 +84,18 @@ def _converse(
 def _died(code: int, last: list[str]) -> str:
     if code == -signal.SIGKILL:
         return "its process was killed, perhaps for want of memory"
-    if code < 0:
-        return f"its process died of {signal.Signals(-code).name}"
-    return f"its process failed ({last[0] if last else f'exit {code}'})"
+    how = (
+        f"its process died of {signal.Signals(-code).name}" if code < 0 else f"its process ended with {code}"
+    )
+    return f"{how} ({last[0]})" if last else how
 
 
 def _main() -> None:
     from ragembed.datasets import load
     from ragembed.errors import RagembedError
-    from ragembed.eval.compare.run import Entry, Job, Settings, run_job
-    from ragembed.eval.systems import System
+    from ragembed.eval.compare.job import Job, run_job
+    from ragembed.eval.compare.settings import Entry, Settings
+    from ragembed.eval.systems import system_from_json
 
     task = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
@@ -106,16 +114,19 @@ def _main() -> None:
         )
         dataset, system = task["number"]
         settings = Settings.make(**task["settings"])
-        job = Job(dataset, system, entry, System(**task["system"]), settings, Path(task["cache"]))
+        made = system_from_json(task["system"])
+        job = Job(dataset, system, entry, made, settings, Path(task["cache"]), Path(task["scratch"]))
         done = run_job(job, lambda *where: say(progress=where), alone=True)
     except RagembedError as error:
         say(error=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the comparison tells it and goes on
+        say(error=f"{type(error).__name__}: {' '.join(str(error).split())}")
     else:
         say(outcome=done.to_json())
 
 
 def _end_with_stdin() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not through sys.stdin, whose lock Python wants when it ends
         pass
     os._exit(1)
 
