@@ -243,6 +243,8 @@ class Syncer:
         after = source.path.stat()
         unchanged = (after.st_size, after.st_mtime_ns) == (source.size, source.mtime_ns)  # while it was read
         done = whole and unchanged and path not in self._lossy
+        if not documents:  # nothing that could have been deleted, or moves with the file
+            record = replace(record, hash="")
         self._batch.files.append(record if done else unfinished)
         return True
 

@@ -618,3 +618,18 @@ def test_documents_of_a_file_without_a_record_are_pruned(pipeline: Pipeline, doc
     (docs / "a.txt").unlink()
     assert counts(pipeline.index(docs, prune=True)) == {"unchanged": 2, "deleted": 1}
     assert ids(pipeline, "apples") == []
+
+
+def test_a_file_that_gave_nothing_is_read_under_a_name_that_says_what_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.drawio").write_text("pears and plums")
+    (folder / "empty.txt").write_text("")
+    (folder / "b.txt").write_text("figs")
+    with Pipeline.create(tmp_path / "index") as pipeline:
+        pipeline.index(folder)
+        assert pipeline.index(folder).unchanged == 1
+        (folder / "a.drawio").rename(folder / "a.txt")
+        assert pipeline.index(folder).added == 1
+        assert pipeline.search("pears")[0].chunk.document_id.endswith("a.txt")
+        assert not verify(pipeline.store)
