@@ -12,10 +12,10 @@ from ragembed.chunk import CHUNKERS
 from ragembed.config import INDEX_TYPES
 from ragembed.embed import EMBEDDERS
 from ragembed.errors import SpecError
-from ragembed.retrieve.fusion import FUSIONS
+from ragembed.retrieve.fusion import DEFAULT, FUSIONS
 from ragembed.spec import parse_all
 
-_WHOLE, _FLAT, _RRF = "whole", "flat", "rrf"
+_WHOLE, _FLAT = "whole", "flat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class System:
         """``bm25+minilm @ recursive(tokens=128), rrf(k=20)``: what is not the default, after the embedder."""
         rest = [
             spec
-            for spec, default in ((self.index_type, _FLAT), (self.fusion or _RRF, _RRF))
+            for spec, default in ((self.index_type, _FLAT), (self.fusion or DEFAULT, DEFAULT))
             if spec != default
         ]
         chunked = f" @ {self.chunker}" if self.chunker != _WHOLE else ""
@@ -60,7 +60,7 @@ class System:
             raise SpecError(f"embedder {embedder!r} names the same part twice", "name each part once")
         if index_type not in INDEX_TYPES:
             raise SpecError(f"unknown index type {index_type!r}", f"valid are: {', '.join(INDEX_TYPES)}")
-        joined = str(FUSIONS.create(fusion or _RRF).spec)
+        joined = str(FUSIONS.create(fusion or DEFAULT).spec)
         return cls(
             "+".join(names),
             str(CHUNKERS.create(chunker).spec),
@@ -123,6 +123,6 @@ def grid(
             embedder, cut = written.strip(), list(chunkers) or [_WHOLE]
         else:
             cut = [own]
-        for chunker, index_type, fusion in product(cut, index_types or [_FLAT], fusions or [_RRF]):
+        for chunker, index_type, fusion in product(cut, index_types or [_FLAT], fusions or [DEFAULT]):
             systems[System.make(embedder, chunker, index_type, fusion)] = None
     return list(systems)

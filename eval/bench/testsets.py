@@ -8,8 +8,8 @@ were made, and over those of each kind. The interval is of a bootstrap over the 
 is the tau of one random half of the human queries with the other, median of 200: what the judgements agree with
 themselves.
 
-The method was chosen on `CHOSEN_ON`; the others were looked at once it was fixed. Answers are kept in FOLDER, so that
-an interrupted run goes on, and another seed or number of queries does not ask the human queries again.
+`COLLECTIONS` says which the method was chosen on, which were seen on the way, and which were held out. Answers are kept
+in FOLDER, so that an interrupted run goes on, and another seed or number of queries does not ask the human ones again.
 """
 
 from __future__ import annotations
@@ -38,11 +38,15 @@ SYSTEMS = (
 """Fixed before any tau was known."""
 
 COLLECTIONS = {
-    "cranfield": "whole", "cosqa": "whole", "med": "whole", "cisi": "whole", "scifact": "whole", "qmsum": "recursive",
-}  # fmt: skip
-"""Collections and the chunker for their documents."""
+    "cranfield": ("chosen on", "whole"),
+    "cosqa": ("chosen on", "whole"),
+    "med": ("seen", "whole"),
+    "cisi": ("seen", "whole"),
+    "scifact": ("held out", "whole"),
+    "qmsum": ("held out", "recursive"),
+}
+"""What each collection was to the method, and the chunker for its documents."""
 
-CHOSEN_ON = ("cranfield", "cosqa")
 MEASURE = "nDCG@10"
 ROUNDS = 1000
 
@@ -143,7 +147,7 @@ def compare(people: Scores, made: Scores, kinds: Mapping[str, Sequence[str]]) ->
 
 def main() -> None:
     """Run the measurement."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Taus of made test sets with people's judgements.")
     parser.add_argument("collections", nargs="*", default=list(COLLECTIONS))
     parser.add_argument("--work", type=Path, required=True, help="where test sets and answers are kept")
     parser.add_argument("--queries", type=int, default=1000)
@@ -158,20 +162,21 @@ def main() -> None:
     about = f"{options.queries}-{options.seed}" + "-kept" * options.keep_text
     about += f"-{'-'.join(kinds)}" if options.kind else ""
     for name in options.collections:
+        role, chunker = COLLECTIONS[name]
         made = options.work / f"{name}-{about}"
         if not made.is_dir():
             asked = MakeOptions(options.queries, options.seed, kinds, keep_text=options.keep_text)
             started = time.perf_counter()
             make_dataset(SHARED / name, made, asked)
             print(f"  made {made.name} in {time.perf_counter() - started:.1f} s", flush=True)
-        people = answered(SHARED / name, COLLECTIONS[name], options.work / f"{name}-people.json")
-        ours = answered(made, COLLECTIONS[name], options.work / f"{made.name}.json")
+        people = answered(SHARED / name, chunker, options.work / f"{name}-people.json")
+        ours = answered(made, chunker, options.work / f"{made.name}.json")
         found = compare(people, ours, kinds_of(made))
         print(json.dumps({name: found}), "\n", flush=True)
         low, high = found["interval"]
         parts = ", ".join(f"{kind} {value:.2f} ({count})" for kind, (value, count) in found["kinds"].items())
         rows.append(
-            (name, "chosen on" if name in CHOSEN_ON else "held out", found["human_queries"], found["made_queries"],
+            (name, role, found["human_queries"], found["made_queries"],
              f"{found['tau']:.2f}", f"{low:.2f} to {high:.2f}", f"{found['people']:.2f}", parts)
         )  # fmt: skip
     table(("collection", "", "human queries", "made", "tau", "95 %", "people", "by kind"), rows)

@@ -35,7 +35,7 @@ def explain(
     """
     check([query], k)
     with searcher.ranking(query, condition, fusion) as ranking:
-        state = State(ranking, searcher.embedders, k, fusion)
+        state = State(ranking, searcher.embedders, k)
         lists = tuple(seen(query, *pair) for pair in zip(searcher.embedders, ranking.sides, strict=True))
         found = None
         if expected is not None:

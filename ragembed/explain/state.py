@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from ragembed.embed.base import Embedder
 from ragembed.index.catalog import Catalog
 from ragembed.index.runs import Rows
-from ragembed.retrieve.fusion import FUSIONS, Fused
+from ragembed.retrieve.fusion import Fused
 from ragembed.retrieve.search import DEPTH, Ranking
 
 Floats = NDArray[np.floating]
@@ -45,23 +44,11 @@ class Listing:
         return list(zip(self.rows[:k].tolist(), self.scores[:k].tolist(), strict=True))
 
 
-@runtime_checkable
-class Summing(Protocol):
-    """A fusion that adds up what each list gives, which can be computed for long lists at once."""
-
-    def shares(self, scores: Sequence[float]) -> list[float]:
-        """What each place of a list with these scores adds, best first."""
-        ...
-
-
 class State:
     """What is asked of a query in one state of the index; what takes long is computed when it is asked for."""
 
-    def __init__(
-        self, ranking: Ranking, embedders: Sequence[Embedder], k: int, fusion: str | None = None
-    ) -> None:
+    def __init__(self, ranking: Ranking, embedders: Sequence[Embedder], k: int) -> None:
         self.ranking = ranking
-        self.fusion = FUSIONS.create(fusion or "rrf")
         self.embedders = embedders
         self.k = k
         self.catalog: Catalog = ranking.catalog
@@ -120,13 +107,10 @@ class State:
         """All that the filter lets through, the lists joined over their whole length."""
         if not self.hybrid:
             return self.exact[0]
-        if not isinstance(self.fusion, Summing):
-            fused = self.joined([listing.top(len(listing)) for listing in self.exact])
-            return Listing(np.array([hit.row for hit in fused]), np.array([hit.score for hit in fused]))
         rows = np.unique(np.concatenate([listing.rows for listing in self.exact]))
         scores = np.zeros(len(rows))
         for listing in self.exact:
-            scores[np.searchsorted(rows, listing.rows)] += self.fusion.shares(listing.scores.tolist())
+            scores[np.searchsorted(rows, listing.rows)] += self.ranking.fusion.shares(listing.scores.tolist())
         return ordered(self.catalog, rows, scores)
 
     def shares(self, fused: Sequence[Fused]) -> list[dict[int, float]]:
@@ -137,7 +121,7 @@ class State:
             [hits if n == number else [] for n in range(len(self.found))]
             for number, hits in enumerate(self.found)
         ]
-        return [{hit.row: hit.score for hit in self.ranking.join(lists)} for lists in alone]
+        return [{hit.row: hit.score for hit in self.ranking.fusion.fuse(lists)} for lists in alone]
 
 
 def ordered(catalog: Catalog, rows: Rows, scores: Floats) -> Listing:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from ragembed.errors import SpecError
 from ragembed.registry import Registry, spec_of
@@ -26,23 +27,36 @@ class Fused:
     parts: dict[int, tuple[int, float]]
 
 
-class Fusion(Protocol):
-    """A way of joining lists. A dataclass whose fields are the spec's parameters."""
+class Fusion(ABC):
+    """A way of joining lists: the sum of what each list gives its rows. Subclasses are dataclasses, their fields the
+    spec's parameters.
+    """
 
     name: ClassVar[str]
+
+    @abstractmethod
+    def shares(self, scores: Sequence[float]) -> list[float]:
+        """What each place of a list with these scores gives, best first."""
 
     @property
     def spec(self) -> Spec:
         """The spec that makes it again."""
-        ...
+        return spec_of(self, self.name)
 
     def fuse(self, lists: Sequence[Ranked]) -> list[Fused]:
         """All rows of the lists, best first; equal scores by row."""
-        ...
+        found: dict[int, Fused] = {}
+        for number, hits in enumerate(lists):
+            shares = self.shares([score for _, score in hits])
+            for rank, (share, (row, score)) in enumerate(zip(shares, hits, strict=True), 1):
+                fused = found.setdefault(row, Fused(row, 0.0, {}))
+                fused.score += share
+                fused.parts[number] = (rank, score)
+        return sorted(found.values(), key=lambda fused: (-fused.score, fused.row))
 
 
 @dataclass(frozen=True)
-class ReciprocalRank:
+class ReciprocalRank(Fusion):
     """``sum over lists of 1 / (k + rank)``, ranks from 1. Scores need no common scale, for only ranks count.
 
     Cormack, Clarke & Buettcher, SIGIR 2009.
@@ -57,22 +71,13 @@ class ReciprocalRank:
         if self.k < 0:
             raise SpecError(f"rrf(k={self.k}) is below 0", "give k of at least 0")
 
-    @property
-    def spec(self) -> Spec:
-        """The spec that makes it again."""
-        return spec_of(self, self.name)
-
-    def fuse(self, lists: Sequence[Ranked]) -> list[Fused]:
-        """All rows of the lists, best first; equal scores by row."""
-        return _summed([(self.shares([score for _, score in hits]), hits) for hits in lists])
-
     def shares(self, scores: Sequence[float]) -> list[float]:
-        """What each place of a list with these scores adds, best first."""
+        """What each place of a list with these scores gives, best first."""
         return [1 / (self.k + rank) for rank in range(1, len(scores) + 1)]
 
 
 @dataclass(frozen=True)
-class CombSum:
+class CombSum(Fusion):
     """The sum of each list's scores, which are scaled to 0 (the last of the list) to 1 (its first).
 
     Fox & Shaw 1994, "Combination of multiple searches", over min-max scaled scores (Lee 1997). It keeps how far apart
@@ -81,17 +86,8 @@ class CombSum:
 
     name: ClassVar[str] = "combsum"
 
-    @property
-    def spec(self) -> Spec:
-        """The spec that makes it again."""
-        return spec_of(self, self.name)
-
-    def fuse(self, lists: Sequence[Ranked]) -> list[Fused]:
-        """All rows of the lists, best first; equal scores by row."""
-        return _summed([(self.shares([score for _, score in hits]), hits) for hits in lists])
-
     def shares(self, scores: Sequence[float]) -> list[float]:
-        """What each place of a list with these scores adds, best first."""
+        """What each place of a list with these scores gives, best first."""
         if not scores:
             return []
         best, worst = scores[0], scores[-1]
@@ -106,22 +102,5 @@ FUSIONS: Registry[Fusion] = Registry(
 )
 
 
-def reciprocal_rank_fusion(lists: Sequence[Ranked]) -> list[Fused]:
-    """What a search does unless it is told otherwise."""
-    return ReciprocalRank().fuse(lists)
-
-
-def fusion_of(spec: str | None) -> Callable[[Sequence[Ranked]], list[Fused]]:
-    """The way of joining that `spec` names; None: reciprocal ranks."""
-    return reciprocal_rank_fusion if spec is None else FUSIONS.create(spec).fuse
-
-
-def _summed(lists: Sequence[tuple[Iterable[float], Ranked]]) -> list[Fused]:
-    """The rows of all lists by the sum of what each list gives for them."""
-    found: dict[int, Fused] = {}
-    for number, (shares, hits) in enumerate(lists):
-        for rank, (share, (row, score)) in enumerate(zip(shares, hits, strict=True), 1):
-            fused = found.setdefault(row, Fused(row, 0.0, {}))
-            fused.score += share
-            fused.parts[number] = (rank, score)
-    return sorted(found.values(), key=lambda fused: (-fused.score, fused.row))
+DEFAULT = "rrf"
+"""What a search does unless it is told otherwise."""

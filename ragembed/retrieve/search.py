@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,7 +18,7 @@ from ragembed.index.records import SegmentRecord
 from ragembed.index.runs import Rows
 from ragembed.index.sparse import SparseIndex, SparseSegment
 from ragembed.index.store import Store
-from ragembed.retrieve.fusion import Fused, Ranked, fusion_of
+from ragembed.retrieve.fusion import DEFAULT, FUSIONS, Fused
 from ragembed.retrieve.sides import DenseSide, Side, SparseSide
 from ragembed.types import Hit
 
@@ -252,7 +252,7 @@ class Ranking:
         condition: Condition | None,
         fusion: str | None = None,
     ) -> None:
-        self.join: Callable[[Sequence[Ranked]], list[Fused]] = fusion_of(fusion)
+        self.fusion = FUSIONS.create(fusion or DEFAULT)
         self.catalog = catalog
         self.sides = view.sides
         self.selection = _selection(catalog, view, condition)
@@ -270,7 +270,7 @@ class Ranking:
 
     def fuse(self, queries: Sequence[Sequence[Sequence[tuple[int, float]]]], k: int) -> list[list[Fused]]:
         """The k best of the lists that each query has, one an embedder, each of (row, score), best first."""
-        ranked = [self.join(lists) for lists in queries]
+        ranked = [self.fusion.fuse(lists) for lists in queries]
         tied = {fused.row for hits in ranked for fused in _tied(hits, [hit.score for hit in hits], k)}
         if tied:
             place = self.catalog.places(sorted(tied))

@@ -51,7 +51,7 @@ def test_the_whole_fusion_is_that_of_a_search_as_deep(make: Make) -> None:
     for fusion in ("rrf", "rrf(k=1)", "combsum"):
         hits = pipeline.search("fox mice", 1000, fusion=fusion)
         with pipeline._search().ranking("fox mice", None, fusion) as ranking:
-            state = State(ranking, pipeline.embedders, 5, fusion)
+            state = State(ranking, pipeline.embedders, 5)
             chunks = ranking.catalog.chunks(state.full.rows.tolist())
             assert [chunks[row].id for row in state.full.rows.tolist()] == [hit.chunk.id for hit in hits]
             assert state.full.scores.tolist() == [hit.score for hit in hits]

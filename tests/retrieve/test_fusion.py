@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ragembed import Document, Pipeline
 from ragembed.errors import SpecError
-from ragembed.retrieve.fusion import FUSIONS, CombSum, ReciprocalRank, reciprocal_rank_fusion
+from ragembed.retrieve.fusion import FUSIONS, CombSum, ReciprocalRank
 
 LISTS = st.lists(
     st.lists(st.integers(0, 8), unique=True, max_size=8).map(lambda rows: [(row, 1.0) for row in rows]),
@@ -21,7 +21,7 @@ LISTS = st.lists(
 def test_by_hand() -> None:
     first = [(10, 9.0), (11, 8.0), (12, 7.0)]
     second = [(11, 0.9), (13, 0.8)]
-    fused = reciprocal_rank_fusion([first, second])
+    fused = ReciprocalRank().fuse([first, second])
     assert [hit.row for hit in fused] == [11, 10, 13, 12]
     assert [hit.score for hit in fused] == pytest.approx([1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63])
     assert fused[0].parts == {0: (2, 8.0), 1: (1, 0.9)}
@@ -29,9 +29,9 @@ def test_by_hand() -> None:
 
 
 def test_equal_scores_come_by_row() -> None:
-    fused = reciprocal_rank_fusion([[(7, 1.0), (2, 0.5)], [(2, 1.0), (7, 0.5)], [(5, 1.0)]])
+    fused = ReciprocalRank().fuse([[(7, 1.0), (2, 0.5)], [(2, 1.0), (7, 0.5)], [(5, 1.0)]])
     assert [hit.row for hit in fused] == [2, 7, 5]
-    assert [hit.row for hit in reciprocal_rank_fusion([[(9, 1.0)], [(3, 1.0)]])] == [3, 9]
+    assert [hit.row for hit in ReciprocalRank().fuse([[(9, 1.0)], [(3, 1.0)]])] == [3, 9]
 
 
 def test_the_constant_weighs_the_ranks() -> None:
@@ -41,8 +41,8 @@ def test_the_constant_weighs_the_ranks() -> None:
 
 
 def test_nothing_to_fuse() -> None:
-    assert reciprocal_rank_fusion([]) == []
-    assert reciprocal_rank_fusion([[], []]) == []
+    assert ReciprocalRank().fuse([]) == []
+    assert ReciprocalRank().fuse([[], []]) == []
 
 
 @given(LISTS)
@@ -52,14 +52,14 @@ def test_the_fused_scores_are_the_sums(lists: list[list[tuple[int, float]]]) -> 
         for rank, (row, _) in enumerate(hits, 1):
             sums[row] = sums.get(row, 0.0) + 1 / (60 + rank)
     expected = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    assert [(hit.row, hit.score) for hit in reciprocal_rank_fusion(lists)] == expected
+    assert [(hit.row, hit.score) for hit in ReciprocalRank().fuse(lists)] == expected
 
 
 @given(LISTS)
 def test_the_order_of_the_lists_does_not_matter(lists: list[list[tuple[int, float]]]) -> None:
-    rows = [hit.row for hit in reciprocal_rank_fusion(lists)]
-    scores = [hit.score for hit in reciprocal_rank_fusion(lists)]
-    again = reciprocal_rank_fusion(lists[::-1])
+    rows = [hit.row for hit in ReciprocalRank().fuse(lists)]
+    scores = [hit.score for hit in ReciprocalRank().fuse(lists)]
+    again = ReciprocalRank().fuse(lists[::-1])
     assert {hit.row for hit in again} == set(rows)
     assert [hit.score for hit in again] == pytest.approx(scores)
 

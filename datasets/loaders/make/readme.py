@@ -17,7 +17,7 @@ _KINDS = {
 }
 _LIMITS = (
     "It ranks systems; it does not say how good they are. The values of the measures are not those that people's"
-    " questions would give.",
+    " questions would give. docs/testsets.md of ragembed says how far the order was found to be that of people.",
     "Nobody has judged anything: a query may be odd, and documents that answer it may be unjudged.",
     "Queries are in the words of the documents' authors. People who do not know these words ask otherwise, and"
     " misspell; systems that bridge that are better than this test set shows.",
