@@ -36,6 +36,7 @@ def in_process(job: "Job", progress: Callable[[int, int, str], None] | None) -> 
         "cache": str(job.cache),
         "number": [job.dataset, job.number],
         "scratch": str(job.scratch),
+        "name": job.name,
     }
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
@@ -115,7 +116,9 @@ def _main() -> None:
         dataset, system = task["number"]
         settings = Settings.make(**task["settings"])
         made = system_from_json(task["system"])
-        job = Job(dataset, system, entry, made, settings, Path(task["cache"]), Path(task["scratch"]))
+        job = Job(
+            dataset, system, entry, made, settings, Path(task["cache"]), task["name"], Path(task["scratch"])
+        )
         done = run_job(job, lambda *where: say(progress=where), alone=True)
     except RagembedError as error:
         say(error=str(error))

@@ -26,10 +26,12 @@ def datasets(
         judged = sum(len(judgements) for judgements in found.qrels.values())
         rows.append(
             {"dataset": found.name, "split": found.split, "documents": len(found.documents),
-             "queries": len(found.queries), "judgements": judged}
+             "queries": len(found.queries), "judgements": judged,
+             "spans": sum(map(len, found.spans.values()))}
         )  # fmt: skip
     if json:
         print_json({"datasets": rows})
         return
     for row in rows:
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
+        told = (f"{key} {value}" for key, value in row.items() if value or key != "spans")
+        print("  ".join(told))

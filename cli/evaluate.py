@@ -10,6 +10,7 @@ from ragembed.cli.options import AllowUnknown, Chunker, Json, note, print_json, 
 
 if TYPE_CHECKING:
     from ragembed.eval.cost import Cost
+    from ragembed.eval.evaluate import Evaluation
 
 _FOLDER = {
     "split": "--split",
@@ -88,8 +89,8 @@ def evaluate(
     A file, such as WS-353, STS-B, questions-words.txt or weat.json, is recognised by its first line.
     """
     from ragembed.datasets import available, load
-    from ragembed.eval.cost import peak_memory
     from ragembed.eval.evaluate import evaluate_embedder
+    from ragembed.eval.runs import check_queries, write_run
 
     if (embedder is None) == (run_file is None):
         raise typer.BadParameter("give --embedder, or the --run-file of another system")
@@ -112,10 +113,22 @@ def evaluate(
     refuse(context, _FILE, f"{dataset} is a test collection, no file of words or sentences")
 
     collection = load(dataset, split, allow_unknown=allow_unknown)
+    if run is not None:
+        check_queries(query for query in collection.qrels if query in collection.queries)
     with progress_bar("indexing") as progress:
         result = evaluate_embedder(
-            collection, embedder, chunker, measures, k=k, run_file=run, timed=True, progress=progress
+            collection, embedder, chunker, measures, k=k, timed=True, progress=progress
         )
+    try:
+        if run is not None:
+            write_run(run, result.run)
+    finally:  # a run that cannot be written is no reason to lose what was measured
+        _tell(result, json)
+
+
+def _tell(result: "Evaluation", json: bool) -> None:
+    from ragembed.eval.cost import peak_memory
+
     for remark in result.scores.remarks():
         note(remark)
     cost = replace(result.cost, peak_memory_bytes=peak_memory())  # this process does nothing else

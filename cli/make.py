@@ -17,7 +17,7 @@ def make(
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="New or empty folder for the test set.")
     ],
     queries: Annotated[int, typer.Option(min=1, metavar="N", help="How many queries, at most.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Another seed draws other queries.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other queries.")] = 0,
     kind: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,10 +48,19 @@ def make(
     kinds = tuple(dict.fromkeys(kind or KINDS))
     options = MakeOptions(queries, seed, kinds, language, keep_text)
     with progress_bar("making queries") as progress:
-        made = make_dataset(source, output, options, force=force, progress=progress)
+        made = make_dataset(
+            source,
+            output,
+            options,
+            force=force,
+            progress=progress,
+            failed=lambda failure: note(f"failed: {failure.where}: {failure.reason}"),
+        )
     facts = made.facts
     if facts["queries"] < queries:
         note(f"{queries} queries were asked for; the documents hold no more than {facts['queries']}")
+    if facts["failed"]:
+        note(f"{facts['failed']} could not be read, and {'is' if facts['failed'] == 1 else 'are'} left out")
     if keep_text:
         note(
             "the text of the queries stays in the documents: systems that match words are at a large advantage"

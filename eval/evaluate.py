@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from ragembed.eval.answers import Collection, answer, score
 from ragembed.eval.cost import Cost
 from ragembed.eval.measures import Scores
 from ragembed.eval.names import Measure, depth, parse_measures
-from ragembed.eval.runs import write_run
 from ragembed.eval.systems import System
 from ragembed.sync import Progress
+from ragembed.types import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,11 @@ class Evaluation:
     """How many documents were retrieved for each query."""
     cost: Cost
     scores: Scores
+    run: Run = field(repr=False)
+    """What was retrieved; `ragembed.eval.runs.write_run` makes a TREC run of it."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, without the values of single queries."""
+        """Plain JSON values, without the values of single queries and what was retrieved."""
         return {
             "dataset": self.dataset,
             "split": self.split,
@@ -59,7 +60,6 @@ def evaluate_embedder(
     measures: str | Iterable[str | Measure] = "nDCG@10,R@100",
     *,
     k: int | None = None,
-    run_file: Path | None = None,
     timed: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -73,8 +73,6 @@ def evaluate_embedder(
     k = depth(wanted, k)
     system = System.make(embedder, chunker or "whole")
     answers = answer(dataset, system, wanted, k, timed=timed, progress=progress)
-    if run_file is not None:
-        write_run(run_file, answers.run)
     scores = score(dataset, answers, wanted)
     assert answers.cost is not None  # it has answered here
     return Evaluation(
@@ -87,4 +85,5 @@ def evaluate_embedder(
         depth=k,
         cost=answers.cost,
         scores=scores,
+        run=answers.run,
     )

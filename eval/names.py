@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragembed.errors import MissingExtraError, QueryError, RagembedError, SpecError
+from ragembed.eval.ir_arguments import as_wanted, ir_arguments
 from ragembed.eval.span_names import SPAN, span_cutoff, span_name, span_params
 from ragembed.extras import require
 from ragembed.spec import Spec, Value
@@ -143,11 +144,8 @@ def needs_spans(measure: Measure) -> bool:
 def ir_measure(measure: Measure) -> Any:
     """The object of ir_measures that stands for `measure`; `SpecError` where it refuses the parameters."""
     registry = _ir_registry(str(measure))
-    arguments: dict[str, Value] = dict(measure.params)
     kind = registry[measure.name]
-    if measure.cutoff is not None:
-        arguments[kind.AT_PARAM] = measure.cutoff
-    made = kind(**arguments)
+    made = kind(**ir_arguments(str(measure), kind, dict(measure.params), measure.cutoff))
     try:
         made.validate_params()
     except AssertionError as error:
@@ -172,7 +170,7 @@ def _split(text: str) -> list[str]:
 
 def _spec(text: str, head: str) -> Spec:
     try:
-        spec = Spec.parse(head)
+        spec = Spec.parse(head.replace("α", "alpha"))
     except SpecError as error:
         raise SpecError(
             f"measure {text!r} does not parse", f"write it like one of {_EXAMPLES}, AP(rel=2)@100"
@@ -229,7 +227,7 @@ def _check(text: str, measure: Measure) -> None:
 
 def _external(text: str, name: str, cutoff: int | float | None, spec: Spec) -> Measure:
     registry = _ir_registry(text)
-    canonical = name if name in registry else {known.lower(): known for known in registry}.get(name.lower())
+    canonical = name if name in registry else {_plain(known): known for known in registry}.get(_plain(name))
     if canonical is None:
         hint = _near(name, 0.6)
         others = sorted(known for known in registry if not _is_own(known))
@@ -237,9 +235,17 @@ def _external(text: str, name: str, cutoff: int | float | None, spec: Spec) -> M
     kind = registry[canonical]
     defaults = {key: info.default for key, info in kind.SUPPORTED_PARAMS.items()}
     given = _params(spec, defaults, kind.params)  # NumRelRet is NumRet(rel=1)
+    given = tuple((key, as_wanted(kind, key, value)) for key, value in given)
+    if cutoff is not None:
+        cutoff = float(cutoff) if kind.AT_PARAM == "recall" else cutoff
     measure = Measure(kind.__name__, cutoff, given)
     ir_measure(measure)
     return measure
+
+
+def _plain(name: str) -> str:
+    """ir_measures has names with a Greek letter, which no spec has."""
+    return name.lower().replace("α", "alpha")
 
 
 def _ir_registry(text: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from ragembed.eval.measures import Scores, evaluate
 from ragembed.eval.names import Measure, parse_measures, ranks_seen
 from ragembed.eval.ranking import ranked
 from ragembed.eval.runs import read_run, run_tag
-from ragembed.eval.systems import RunFile
 from ragembed.types import Run
 
 
@@ -94,12 +93,14 @@ def evaluate_run(
     )
 
 
-def answers_of(collection: Collection, system: RunFile, depth: int, shown: int, characters: int) -> Answers:
+def answers_of(
+    collection: Collection, path: Path, name: str, depth: int, shown: int, characters: int
+) -> Answers:
     """The first `depth` documents for each judged query of a run, with the beginnings of the first `shown`.
 
-    Raises `DatasetError` for what is no run, and for one that answers none of the judged queries.
+    `name` is that of the system. Raises `DatasetError` for what is no run, and for one that answers none of the judged
+    queries.
     """
-    path = system.file_for(collection.name)
     answered = _read(path)
     if answered.keys().isdisjoint(collection.qrels):
         raise DatasetError(
@@ -111,8 +112,13 @@ def answers_of(collection: Collection, system: RunFile, depth: int, shown: int, 
         for query in collection.qrels
         if query in answered
     }
+    unknown = {document for found in run.values() for document in found}
     wanted = {document for found in run.values() for document in islice(found, shown)}
-    texts = {each.id: each.text[:characters] for each in collection.documents if each.id in wanted}
+    texts = {}
+    for document in collection.documents:
+        unknown.discard(document.id)
+        if document.id in wanted:
+            texts[document.id] = document.text[:characters]
     passages = {
         query: [
             Passage(document, score, 0, len(texts.get(document, "")), texts.get(document, ""))
@@ -120,7 +126,21 @@ def answers_of(collection: Collection, system: RunFile, depth: int, shown: int, 
         ]
         for query, found in run.items()
     }
-    return Answers(system.name, "", run, {}, [], passages, None)
+    return Answers(
+        name, "", run, {}, [], passages, None, _remarks(len(collection.qrels) - len(run), len(unknown))
+    )
+
+
+def _remarks(unanswered: int, unknown: int) -> list[str]:
+    """What its reader should know of a run that does not quite fit."""
+    told = []
+    if unanswered:
+        told.append(
+            f"{unanswered:,} judged {'query is' if unanswered == 1 else 'queries are'} not answered, and score 0"
+        )
+    if unknown:
+        told.append(f"{unknown:,} of its documents {'is' if unknown == 1 else 'are'} not in the collection")
+    return told
 
 
 def _read(path: Path) -> Run:

@@ -6,7 +6,7 @@ A line that begins with ``#`` is a comment, as for trec_eval 10.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -63,13 +63,19 @@ def write_run(path: Path, run: Run, tag: str = "ragembed", k: int | None = None)
 def fits_run(run: Run) -> bool:
     """Whether the ids of `run` can stand in a TREC run."""
     try:
-        for query, scores in run.items():
-            _checked_query(query)
+        check_queries(run)
+        for scores in run.values():
             for document in scores:
                 _checked("document id", document)
     except DatasetError:
         return False
     return True
+
+
+def check_queries(queries: Iterable[str]) -> None:
+    """Raise `DatasetError` for the first id of a query that cannot stand in a TREC run."""
+    for query in queries:
+        _checked_query(query)
 
 
 def _checked_query(query: str) -> str:

@@ -116,7 +116,7 @@ def grid(
 
     An embedder written as ``EMBEDDER @ CHUNKER`` is combined with that chunker alone.
     """
-    systems: dict[System, None] = {}
+    systems: dict[tuple[object, ...], System] = {}
     for written in embedders:
         embedder, at, own = (part.strip() for part in written.rpartition(" @ "))
         if not at:
@@ -124,5 +124,9 @@ def grid(
         else:
             cut = [own]
         for chunker, index_type, fusion in product(cut, index_types or [_FLAT], fusions or [DEFAULT]):
-            systems[System.make(embedder, chunker, index_type, fusion)] = None
-    return list(systems)
+            system = System.make(embedder, chunker, index_type, fusion)
+            parts = frozenset(
+                map(str, parse_all(system.embedder))
+            )  # whatever their order, they answer the same
+            systems.setdefault((parts, system.chunker, system.index_type, system.fusion), system)
+    return list(systems.values())

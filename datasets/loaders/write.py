@@ -7,19 +7,18 @@ BEIR holds everything: metadata, spans, and ids with spaces. TREC (``documents.t
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
 import os
-import secrets
-import shutil
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ragembed.datasets.base import Dataset
+from ragembed.datasets.base import Dataset, StoredDocuments
 from ragembed.datasets.qrels import write_qrels
+from ragembed.datasets.replace import replacing, require_apart
 from ragembed.datasets.spans import write_spans
 from ragembed.datasets.trec import split_of
 from ragembed.errors import DatasetError, StoreError
@@ -27,8 +26,12 @@ from ragembed.exchange.staging import staged
 from ragembed.lines import write_lines
 from ragembed.types import Document
 
-_OURS = ("corpus", "queries", "qrels", "spans", "documents", "docs", "topics", "readme")
-"""How the names begin of what may lie in a folder that is replaced."""
+_PARTS = re.compile(
+    r"(corpus|queries|qrels|spans|documents|docs|topics)[^/]*\.(jsonl|tsv|txt|qrels?)(\.gz)?"
+    r"|qrels(/[^/]+\.tsv(\.gz)?)?|readme(\.\w+)?",
+    re.IGNORECASE,
+)
+"""What may lie in a folder that is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,22 @@ def write_dataset(
 ) -> Written:
     """Write one split of a collection to the new or empty `folder`, whole or not at all.
 
-    With `force` a folder that holds a collection and nothing else is replaced. Raises `DatasetError` for an id
-    or text that the form cannot hold, naming it, and `StoreError` where the folder is taken or the disk refuses.
+    With `force` a folder that holds a collection and nothing else is replaced (`replacing` says what a kill leaves),
+    but never the one that `dataset` is read from. Raises `DatasetError` for that, and for an id or text that the form
+    cannot hold, naming it, and `StoreError` where the folder is taken or the disk refuses.
     """
     if form not in FORMS:
         raise DatasetError(f"collections are not written as {form!r}", f"valid are: {', '.join(FORMS)}")
     target = Path(os.path.realpath(folder))
+    if isinstance(dataset.documents, StoredDocuments):
+        require_apart(dataset.documents.folder, target)
     taken = target.is_dir() and any(target.iterdir())
     if taken and not force:
         raise StoreError(
             f"{target} exists and is not empty",
             "name a new or empty folder, or replace the collection in it (--force)",
         )
-    with _replacing(target) if taken else staged(target) as new:
+    with replacing(target, _PARTS) if taken else staged(target) as new:
         documents, lost = FORMS[form](dataset, new)
     return Written(
         Path(folder),
@@ -219,22 +225,3 @@ def _json(name: str, row: dict[str, Any]) -> str:
         raise DatasetError(
             f"the metadata of {name!r} is no JSON ({error})", "keep plain values only"
         ) from error
-
-
-@contextlib.contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """As `staged`, for a folder that holds a collection: the old one goes when the new one is there."""
-    strange = [path.name for path in sorted(folder.iterdir()) if not path.name.lower().startswith(_OURS)]
-    if strange:
-        raise DatasetError(
-            f"{folder} holds {strange[0]!r}, which is no part of a collection, and is not replaced",
-            "name another folder",
-        )
-    new, old = (
-        folder.with_name(f".{folder.name[:60]}.{secrets.token_hex(4)}.{end}") for end in ("new", "old")
-    )
-    with staged(new) as temporary:
-        yield temporary
-    folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old)

@@ -147,7 +147,7 @@ def compare(people: Scores, made: Scores, kinds: Mapping[str, Sequence[str]]) ->
 
 def main() -> None:
     """Run the measurement."""
-    parser = argparse.ArgumentParser(description="Taus of made test sets with people's judgements.")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("collections", nargs="*", default=list(COLLECTIONS))
     parser.add_argument("--work", type=Path, required=True, help="where test sets and answers are kept")
     parser.add_argument("--queries", type=int, default=1000)

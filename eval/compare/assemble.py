@@ -8,6 +8,7 @@ from typing import Any
 
 from ragembed import __version__
 from ragembed.eval.answers import Collection
+from ragembed.eval.compare.evidence import counted, listed
 from ragembed.eval.compare.outcome import PASSAGE, SHOWN, Outcome
 from ragembed.eval.compare.recommend import recommend
 from ragembed.eval.cost import Cost
@@ -40,7 +41,7 @@ def assemble(
     report = {
         "format": 1,
         "ragembed": __version__,
-        "title": f"{_counted(len(systems), 'system')} on {_joined(list(collections))}",
+        "title": f"{counted(len(systems), 'system', 'systems')} on {listed(list(collections))}",
         "machine": machine(),
         "versions": config["versions"],
         "config": config,
@@ -127,7 +128,8 @@ def _result(
         "chunker": done.chunker,
         "means": done.means,
         "intervals": {
-            measure: list(found.intervals[found.systems.index(name)]) for measure, found in compared.items()
+            measure: [_plain(end) for end in found.intervals[found.systems.index(name)]]
+            for measure, found in compared.items()
         },
         "per_query": done.per_query,
         "cost": done.cost.to_json() if done.cost else dict.fromkeys(field.name for field in fields(Cost)),
@@ -170,8 +172,10 @@ def _overall(
     means: list[dict[str, float] | None] = [None] * systems
     intervals: list[dict[str, list[float]] | None] = [None] * systems
     for place, s in enumerate(whole):
-        means[s] = {measure: found.means[place] for measure, found in compared.items()}
-        intervals[s] = {measure: list(found.intervals[place]) for measure, found in compared.items()}
+        means[s] = {measure: _plain(found.means[place]) for measure, found in compared.items()}
+        intervals[s] = {
+            measure: [_plain(end) for end in found.intervals[place]] for measure, found in compared.items()
+        }
     return {"means": means, "intervals": intervals, **_comparisons(compared, systems)}
 
 
@@ -219,14 +223,11 @@ class _Texts:
     def number(self, document: str) -> int:
         return self._numbers.setdefault(document, len(self._numbers))
 
-    def shown(self) -> list[dict[str, str]]:
-        """Ids and beginnings; empty for judged documents that the collection lacks."""
-        return [{"id": document, "text": self._beginnings.get(document, "")} for document in self._numbers]
+    def shown(self) -> list[dict[str, str | None]]:
+        """Ids and beginnings; None for judged documents that the collection lacks."""
+        return [{"id": document, "text": self._beginnings.get(document)} for document in self._numbers]
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _joined(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _plain(value: float) -> float:
+    """Without what is left of a sum in the last digits, such as -5e-17."""
+    return round(value, 12) + 0.0

@@ -51,7 +51,9 @@ def configuration(
             }
             for name, entry in zip(distinct_names(entries), entries, strict=True)
         ],
-        "systems": [{**system.to_json(), "identity": _identity(system, entries)} for system in systems],
+        "systems": [
+            {**system.to_json(), "identity": _identity(system, distinct_names(entries))} for system in systems
+        ],
         "settings": settings.to_json(),
         "versions": versions(),
     }
@@ -118,10 +120,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _identity(system: AnySystem, entries: Sequence[Entry]) -> list[Any]:
+def _identity(system: AnySystem, names: Sequence[str]) -> list[Any]:
     """What the specs of a system do not tell: the files of its models, or of its runs."""
     if isinstance(system, RunFile):
-        return [_file_digest(system.file_for(entry.collection.name)) for entry in entries]
+        return [_file_digest(system.file_for(name)) for name in names]
     parts = (EMBEDDERS.create(part) for part in parse_all(system.embedder))
     return [part.recorded_identity() if part.costly else None for part in parts]
 

@@ -33,7 +33,7 @@ class ReportFolder:
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path = path
         self.config = config
-        self._digest = hashlib.sha256(_plain(config).encode()).hexdigest()[:16]
+        self._digest = hashlib.sha256(_plain(_deciding(config)).encode()).hexdigest()[:16]
 
     @contextlib.contextmanager
     def open(self, *, force: bool = False) -> Iterator[bool]:
@@ -49,13 +49,19 @@ class ReportFolder:
                 f"{self.path} cannot be made ({error.strerror})", "name a folder you may write to"
             ) from error
         with write_lock(self.path, _LOCK):
-            resumed = self._claim(force)
+            try:
+                resumed = self._claim(force)
+            except StoreError:
+                (self.path / _LOCK).unlink()
+                raise
             write_lines(self.path / CONFIG, [json.dumps(self.config, ensure_ascii=False, indent=1)])
             work = self.path / WORK
             work.mkdir(exist_ok=True)
             for left in work.glob(f"{SCRATCH}*"):  # indexes of jobs that were killed
                 _remove(left)
             yield resumed
+            if not work.exists():
+                (self.path / _LOCK).unlink()
 
     def outcome(self, dataset: int, system: int) -> Outcome | None:
         """What was saved of that system on that collection; None where nothing whole was."""
@@ -70,7 +76,7 @@ class ReportFolder:
 
     def finish(self) -> None:
         """Remove what only an unfinished comparison needs."""
-        shutil.rmtree(self.path / WORK)
+        _remove(self.path / WORK)
 
     def _place(self, dataset: int, system: int) -> Path:
         return self.path / WORK / f"{self._digest}-{dataset}-{system}.json"
@@ -85,14 +91,20 @@ class ReportFolder:
         if not there:
             return False
         before = self._before()
+        if before is None:
+            raise StoreError(
+                f"{self.path} is no comparison that can be gone on from: its {CONFIG} is missing or damaged",
+                "name another folder, or delete this one",
+            )
         if not force:
-            if before is None or not (self.path / WORK).is_dir():
+            if not (self.path / WORK).is_dir():
                 raise StoreError(
                     f"{self.path} holds a comparison already",
                     "name another folder, give --force to replace it, or --reproduce to repeat it",
                 )
-            if before != self.config:
-                changed = ", ".join(key for key in self.config if before.get(key) != self.config[key])
+            if _deciding(before) != _deciding(self.config):
+                now = _deciding(self.config)
+                changed = ", ".join(key for key, value in _deciding(before).items() if now.get(key) != value)
                 raise StoreError(
                     f"{self.path} holds an unfinished comparison with other {changed or 'options'}",
                     "give the same options to go on, or --force to begin anew",
@@ -107,6 +119,12 @@ class ReportFolder:
             return read_config(self.path)
         except DatasetError:
             return None
+
+
+def _deciding(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without the places of collections, which their contents stand for."""
+    datasets = [{**each, "source": None} for each in config.get("datasets", [])]
+    return {**config, "datasets": datasets}
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -126,7 +144,7 @@ def _read(path: Path, what: str) -> dict[str, Any]:
         raise DatasetError(
             f"{path} cannot be read ({error.strerror})", "name the folder of a finished comparison"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is damaged ({error})", "make the comparison again") from error
     if not isinstance(found, dict) or found.get("format") != 1:
         raise DatasetError(f"{path} is no {what} of a comparison", "name the folder of a finished comparison")

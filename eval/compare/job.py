@@ -30,13 +30,15 @@ class Job:
     settings: Settings
     cache: Path
     """File of vectors that the jobs share."""
+    name: str
+    """What the collection is called in the report."""
     scratch: Path | None = None
     """Folder for the index, which is removed when the job is done; None: the system's own."""
 
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.system.name} on {self.entry.collection.name}"
+        return f"{self.system.name} on {self.name}"
 
 
 class JobError(RagembedError):
@@ -52,7 +54,9 @@ def run_job(job: Job, progress: Progress | None = None, *, alone: bool = False) 
     measures, collection = job.settings.measures, job.entry.collection
     try:
         if isinstance(job.system, RunFile):
-            answers = answers_of(collection, job.system, job.settings.k, SHOWN, PASSAGE)
+            answers = answers_of(
+                collection, job.system.file_for(job.name), job.system.name, job.settings.k, SHOWN, PASSAGE
+            )
         else:
             with VectorCache(job.cache) as cache:
                 answers = answer(

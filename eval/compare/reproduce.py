@@ -9,6 +9,8 @@ from typing import Any
 
 _TOLERANCE = 1e-9
 """Relative: another machine may sum in another order."""
+_HUGE = 1e300
+"""Beyond it a number in a file is damage."""
 _NOT_COMPARED = frozenset({"cost", "machine", "config", "versions", "ragembed", "reasons", "doubts"})
 """What may differ from one run to the next: times and memory, and the sentences that speak of them."""
 
@@ -27,7 +29,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What two reports of one comparison have in common."""
+    """What two reports of one comparison have in common; differences in means come first."""
 
     compared: int
     """Numbers and words that were compared."""
@@ -35,10 +37,11 @@ class Reproduction:
 
     @property
     def largest(self) -> float:
-        """The largest difference between two numbers; infinite where something is missing or no number."""
+        """The largest difference between two numbers; what is missing or no number does not count."""
         sizes = [
-            abs(each.after - each.before) if _are_numbers(each.before, each.after) else math.inf
+            abs(each.after - each.before)
             for each in self.differences
+            if _are_numbers(each.before, each.after)
         ]
         return max(sizes, default=0.0)
 
@@ -47,6 +50,7 @@ def reproduction(before: dict[str, Any], after: dict[str, Any]) -> Reproduction:
     """Compare two reports, numbers to nine digits, but for times, memory and versions."""
     pairs = list(_leaves(before, after, ""))
     different = [Difference(*pair) for pair in pairs if not _same(pair[1], pair[2])]
+    different.sort(key=lambda each: (".means." not in each.where, not _are_numbers(each.before, each.after)))
     return Reproduction(len(pairs), tuple(different))
 
 
@@ -70,4 +74,7 @@ def _same(before: Any, after: Any) -> bool:
 
 
 def _are_numbers(*values: Any) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
+        for value in values
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from ragembed.embed.cache import VectorCache
-from ragembed.errors import DatasetError, QueryError
+from ragembed.errors import DatasetError, QueryError, StoreError
 from ragembed.eval.compare.assemble import assemble
 from ragembed.eval.compare.config import configuration
 from ragembed.eval.compare.folder import REPORT, RUNS, WORK, ReportFolder
@@ -25,6 +28,8 @@ from ragembed.sync import Progress
 Watch = Callable[[list[Job], int], Progress | None]
 """Told all jobs that are left, and the number of the one that begins; gives what it reports its progress to."""
 _CACHE = "vectors.db"
+_LEAST_SPACE = 1_000_000
+"""Bytes of a disk below which a failure is that of the disk."""
 _LONGEST_NAME = 100
 """Bytes of a file's name that are taken from a system's."""
 
@@ -52,20 +57,20 @@ def compare(
     """
     _check(entries, systems, settings)
     config = configuration(entries, systems, settings)
+    names = distinct_names(entries)
+    _check_config(config)
     place = ReportFolder(Path(folder), config)
     with place.open(force=force):
         work = (place.path / WORK).absolute()
         vectors = (cache or work / _CACHE).absolute()
-        VectorCache(vectors).close()  # one that cannot be used is told now
+        _prepare(vectors, own=cache is None)
         jobs = [
-            Job(d, s, entry, system, settings, vectors, work)
+            Job(d, s, entry, system, settings, vectors, names[d], work)
             for d, entry in enumerate(entries)
             for s, system in enumerate(systems)
         ]
         outcomes = _run(jobs, place, execute, watch)
-        collections = {
-            name: entry.collection for name, entry in zip(distinct_names(entries), entries, strict=True)
-        }
+        collections = {name: entry.collection for name, entry in zip(names, entries, strict=True)}
         report = assemble(collections, systems, settings.to_json(), outcomes, config)
         _write_runs(place.path, list(collections), jobs, outcomes)
         text = json.dumps(report, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -91,6 +96,12 @@ def _check(entries: Sequence[Entry], systems: Sequence[AnySystem], settings: Set
             f"the run of {elsewhere} says nothing of chunks, which measures over spans look at",
             "give measures of documents, such as nDCG@10",
         )
+    for system in systems:
+        for called_so in distinct_names(entries):
+            if isinstance(system, RunFile) and not system.file_for(called_so).is_file():
+                raise QueryError(
+                    f"there is no run {system.file_for(called_so)}", "check the path of --run-file"
+                )
     for entry in entries:
         name, judged = entry.collection.name, len(entry.collection.qrels)
         if judged < 2:
@@ -113,7 +124,7 @@ def _run(
     todo = []
     for job in jobs:
         saved = place.outcome(job.dataset, job.number)
-        if saved is None:
+        if saved is None or not _is_whole(saved, job):
             todo.append(job)
         else:
             outcomes[job.dataset, job.number] = saved
@@ -122,11 +133,48 @@ def _run(
         try:
             done = execute(job, progress)
         except JobError as error:  # is tried again by a run that goes on from here
+            if shutil.disk_usage(place.path).free < _LEAST_SPACE:
+                raise StoreError(
+                    f"the disk of {place.path} is full", "make room, and give the same command again"
+                ) from error
             outcomes[job.dataset, job.number] = " ".join(str(error).split())
         else:
             place.save(job.dataset, job.number, done)
             outcomes[job.dataset, job.number] = done
     return outcomes
+
+
+def _is_whole(saved: Outcome, job: Job) -> bool:
+    """Whether what was saved has a value of every measure for every query."""
+    wanted = [str(measure) for measure in job.settings.measures]
+    return (
+        list(saved.per_query) == wanted == list(saved.means)
+        and all(len(values) == len(job.entry.collection.qrels) for values in saved.per_query.values())
+        and all(map(isfinite, [saved.judged, *saved.means.values(), *chain(*saved.per_query.values())]))
+    )
+
+
+def _prepare(vectors: Path, *, own: bool) -> None:
+    """Make sure that the cache can be used; one of our own that cannot is begun anew."""
+    try:
+        VectorCache(vectors).close()
+    except StoreError:
+        if not own:
+            raise
+        for path in vectors.parent.glob(f"{vectors.name}*"):
+            path.unlink()
+        VectorCache(vectors).close()
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    """Raise `QueryError` for a collection that is there twice: it would count twice."""
+    seen: dict[str, str] = {}
+    for dataset in config["datasets"]:
+        if dataset["sha256"] in seen:
+            raise QueryError(
+                f"{dataset['source']} and {seen[dataset['sha256']]} are the same collection", "name it once"
+            )
+        seen[dataset["sha256"]] = dataset["source"]
 
 
 def _write_runs(

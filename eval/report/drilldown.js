@@ -64,8 +64,10 @@ function hitList({ hits }, other, { source, gains, roots }) {
   return html("ol", { class: "hits" }, hits.map(item));
 }
 
-const shown = (text, roots) =>
-  html("p", { class: "passage" }, text ? marked(text, roots) : html("i", {}, "The collection lacks this document."));
+const shown = (text, roots) => {
+  const lacking = text === "" ? "A document without text." : "The collection lacks this document.";
+  return html("p", { class: "passage" }, text ? marked(text, roots) : html("i", {}, lacking));
+};
 
 // Lines from each hit to the same document on the other side.
 function drawBridge(bridge, left, right, gains) {

@@ -119,6 +119,7 @@ def test_its_processes_end_with_it(made: Path) -> None:
         "settings": {"measures": ["nDCG@10"]},
         "cache": os.fspath(made / "v.db"),
         "scratch": os.fspath(made),
+        "name": "primer",
     }
     child.stdin.write(json.dumps(task).encode() + b"\n")
     child.stdin.close()  # as when the comparison is killed
@@ -138,10 +139,11 @@ def test_no_module_of_the_folder_is_imported(made: Path) -> None:
 
 
 def test_nothing_that_worked_is_a_failure(made: Path) -> None:
-    done = run("compare", "--dataset", "primer", "--run-file", "mine=absent.trec", "-o", "failed", cwd=made)
+    (made / "empty.trec").write_text("")
+    done = run("compare", "--dataset", "primer", "--run-file", "mine=empty.trec", "-o", "failed", cwd=made)
     assert done.returncode == 1
     assert "1 of 1 runs failed; the same command tries them again" in done.stderr
-    assert "mine failed on primer: absent.trec cannot be read" in done.stdout
+    assert "mine failed on primer: empty.trec holds no answer" in done.stdout
 
 
 def test_names_are_shown_as_they_are(made: Path) -> None:
@@ -175,6 +177,12 @@ def test_names_are_shown_as_they_are(made: Path) -> None:
             ["--dataset", "primer", "--embedder", "bm25", "-o", "x", "--measures", "SpanR@5"],
             1,
             "no reference spans",
+        ),
+        (["--dataset", "primer", "--run-file", "a=none.trec", "-o", "x"], 1, "there is no run none.trec"),
+        (
+            ["--dataset", "primer", "--dataset", "primer", "--embedder", "bm25", "-o", "x"],
+            1,
+            "are the same collection",
         ),
         (["--reproduce", "none"], 1, "cannot be read"),
         (["--reproduce", "report", "-o", "x"], 2, "takes everything from report"),

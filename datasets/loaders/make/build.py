@@ -42,6 +42,8 @@ class MakeOptions:
     def __post_init__(self) -> None:
         if self.queries < 1:
             raise DatasetError(f"{self.queries} queries are asked for", "ask for at least 1")
+        if self.seed < 0:
+            raise DatasetError(f"the seed is {self.seed}", "give a whole number from 0")
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or not self.kinds:
             what = f"unknown kind of query {unknown[0]!r}" if unknown else "no kind of query is named"
@@ -86,15 +88,17 @@ class MadeSet:
 def make_test_set(
     documents: Sequence[Document], options: MakeOptions | None = None, progress: Progress | None = None
 ) -> MadeSet:
-    """Make a test set of `documents`, whose texts must have no white space at their ends.
+    """Make a test set of `documents`, whose texts must have no white space at their ends; empty ones are left out.
 
     Raises `DatasetError` where there are too few passages, or none of which a query could be drawn.
     """
     options = options or MakeOptions()
+    given = len(documents)
+    documents = [document for document in documents if document.text]
     found = [part for number, document in enumerate(documents) for part in passages(number, document)]
     if len(found) < LEAST_PASSAGES:
         raise DatasetError(
-            f"{len(documents)} documents hold {len(found)} passages",
+            f"{_counted(given, 'document')} {'holds' if given == 1 else 'hold'} {_counted(len(found), 'passage')}",
             f"a test set needs at least {LEAST_PASSAGES}: sections or paragraphs with some sentences",
         )
     texts = [documents[part.document].text[part.start : part.end] for part in found]
@@ -142,6 +146,10 @@ def make_test_set(
         len(found),
         dict(sorted(chooser.dropped.items())),
     )
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'s' * (number != 1)}"
 
 
 _UNMOVED = Moved(())

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ class Chooser:
     _asked: set[str] = field(default_factory=set)
     _used: set[int] = field(default_factory=set)
     _counts: Counter[str] = field(default_factory=Counter)
-    _holders: dict[int, list[int]] = field(default_factory=dict)
+    _holders: dict[bytes, list[int]] = field(default_factory=dict)
 
     def choose(self, most: int, progress: Callable[[int], None] | None = None) -> list[Choice]:
         """Up to `most` queries, fewer where the passages hold no more; the same for the same seed.
@@ -245,8 +246,9 @@ class Chooser:
         )
 
 
-def _key(sentence: str) -> int:
-    return hash(" ".join(sentence.split()).casefold())
+def _key(sentence: str) -> bytes:
+    """What two sentences have in common that differ in white space and case only."""
+    return sha256(" ".join(sentence.split()).casefold().encode("utf-8", "surrogatepass")).digest()
 
 
 def difficulty(overlap: float) -> str:

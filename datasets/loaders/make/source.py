@@ -15,6 +15,7 @@ from ragembed.chunk.outline import outline
 from ragembed.datasets.make.cuts import moved
 from ragembed.errors import DatasetError, ReadError
 from ragembed.index.catalog import CATALOG_NAME
+from ragembed.read.base import Failure
 from ragembed.types import Chunk, Document
 
 _OF_CHUNKS = frozenset({"line", "page", "heading", "context"})
@@ -30,7 +31,9 @@ class Source:
     kind: str
     """``index``, ``collection`` or ``files``."""
     documents: Sequence[Document]
-    """Texts without white space at both ends; ``headings`` and ``pages`` of the metadata fit to them."""
+    """Texts without white space at both ends; ``headings`` and ``pages`` of the metadata fit to them. Some may be empty."""
+    failed: tuple[Failure, ...] = ()
+    """What could not be read, and documents whose id another one has."""
 
 
 def read_source(path: str | Path) -> Source:
@@ -41,14 +44,14 @@ def read_source(path: str | Path) -> Source:
     path = Path(path)
     if not path.exists():
         raise ReadError(f"there is no file or folder {path}", "name an index, a collection or documents")
+    failed: tuple[Failure, ...] = ()
     if (path / CATALOG_NAME).exists():
         kind, documents = "index", _of_index(path)
     elif path.is_dir() and any((path / name).is_file() for name in ("corpus.jsonl", "corpus.jsonl.gz")):
         kind, documents = "collection", _of_collection(path)
     else:
-        kind, documents = "files", _of_files(path)
-    stripped = [_stripped(document) for document in documents]
-    return Source(path.resolve().name, kind, [document for document in stripped if document.text])
+        kind, (documents, failed) = "files", _of_files(path)
+    return Source(path.resolve().name, kind, [_stripped(document) for document in documents], failed)
 
 
 def joined(chunks: Iterable[Chunk]) -> Document:
@@ -120,15 +123,19 @@ def _of_collection(path: Path) -> list[Document]:
     return list(found.values())
 
 
-def _of_files(path: Path) -> list[Document]:
+def _of_files(path: Path) -> tuple[list[Document], tuple[Failure, ...]]:
     from ragembed.read import read_files
-    from ragembed.read.base import Failure
 
     found: dict[str, Document] = {}
+    failed: list[Failure] = []
     for item in read_files([path]):
-        if not isinstance(item, Failure):
-            found.setdefault(item.id, item)
-    return list(found.values())
+        if isinstance(item, Failure):
+            failed.append(item)
+        elif item.id in found:
+            failed.append(Failure(item.id, "another document has this id, and goes before; give each its own"))
+        else:
+            found[item.id] = item
+    return list(found.values()), tuple(failed)
 
 
 def _stripped(document: Document) -> Document:

@@ -7,12 +7,10 @@ README.md                                                    the same for people
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +20,19 @@ from ragembed.datasets.make.build import MadeQuery, MadeSet, MakeOptions, Progre
 from ragembed.datasets.make.readme import readme
 from ragembed.datasets.make.source import Source, read_source
 from ragembed.datasets.qrels import write_qrels
+from ragembed.datasets.replace import replacing, require_apart, require_replaceable
 from ragembed.datasets.spans import write_spans
 from ragembed.errors import DatasetError, StoreError
 from ragembed.exchange.staging import staged
 from ragembed.lines import write_lines
+from ragembed.read.base import Failure
 from ragembed.types import Document
 
 RECORD = "make.json"
 FORMAT = 1
+_PARTS = re.compile(
+    r"corpus\.jsonl|queries\.jsonl|qrels(/test\.tsv)?|spans\.jsonl|README\.md|" + re.escape(RECORD)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +51,25 @@ def make_dataset(
     *,
     force: bool = False,
     progress: Progress | None = None,
+    failed: Callable[[Failure], None] | None = None,
 ) -> Made:
     """Make a test set of an index, a collection or documents, in a new or empty `folder`, whole or not at all.
 
-    With `force` a folder that this function made is replaced. Raises `DatasetError` where the documents are too few
-    and `StoreError` where the folder is taken or the disk refuses.
+    With `force` a folder that this function made, and to which nothing was added, is replaced (`replacing` says what
+    a kill leaves), but never the source. `failed` is called for every document that could not be read, before the
+    work begins. Raises `DatasetError` where the documents are too few or the folder is taken, and `StoreError` where
+    the disk refuses.
     """
     options = options or MakeOptions()
     target = Path(os.path.realpath(folder))
+    require_apart(Path(source), target)
     _require_place(target, force)
     read = read_source(source)
+    for failure in read.failed if failed is not None else ():
+        failed(failure)
     made = make_test_set(read.documents, options, progress)
     facts = _facts(read, options, made)
-    with _replacing(target) if _is_ours(target) else staged(target) as new:
+    with replacing(target, _PARTS) if _is_ours(target) else staged(target) as new:
         write_lines(new / "corpus.jsonl", map(_document_row, made.documents))
         write_lines(new / "queries.jsonl", map(_query_row, made.queries))
         (new / "qrels").mkdir()
@@ -84,6 +93,7 @@ def _facts(source: Source, options: MakeOptions, made: MadeSet) -> dict[str, Any
         "keep_text": options.keep_text,
         "language": made.language,
         "documents": len(made.documents),
+        "failed": len(source.failed),
         "passages": made.passages,
         "queries": len(made.queries),
         "judgements": sum(map(len, made.qrels.values())),
@@ -108,7 +118,11 @@ def _query_row(query: MadeQuery) -> str:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / RECORD).is_file()
+    try:
+        facts = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and {"format", "ragembed"} <= facts.keys()
 
 
 def _require_place(target: Path, force: bool) -> None:
@@ -127,16 +141,5 @@ def _require_place(target: Path, force: bool) -> None:
         )
     if taken and not force:
         raise DatasetError(f"{target} holds a test set already", "replace it with --force, or name another")
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """As `staged`, for a folder that is there: the old one goes when the new one is whole."""
-    new, old = (
-        target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}.{end}") for end in ("new", "old")
-    )
-    with staged(new) as temporary:
-        yield temporary
-    target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old)
+    if taken:
+        require_replaceable(target, _PARTS)

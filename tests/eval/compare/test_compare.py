@@ -21,6 +21,7 @@ from ragembed.eval.compare.settings import distinct_names
 from ragembed.eval.names import parse_measures
 from ragembed.eval.runs import read_run, write_run
 from ragembed.eval.systems import System, grid
+from ragembed.types import Document
 
 SYSTEMS = grid(["bm25(language=none)", "onehot(language=none)", "bm25(language=none)+tfidf(language=none)"])
 SETTINGS = Settings.make("nDCG@10,SpanR@1", rounds=200)
@@ -147,8 +148,6 @@ def test_a_system_that_fails_does_not_stop_the_others(tiny: Any, tmp_path: Path)
 
 def test_a_document_that_cannot_be_indexed_is_told(tiny: Any, tmp_path: Path) -> None:
     half = "\ud800"
-    from ragembed.types import Document
-
     broken = replace(tiny, documents=[*tiny.documents, Document(f"bad{half}", "text")])
     report = compare([Entry(broken, "x")], SYSTEMS[:1], tmp_path / "r", SETTINGS)
     assert "cannot be indexed" in report["datasets"][0]["results"][0]["error"]
@@ -156,8 +155,6 @@ def test_a_document_that_cannot_be_indexed_is_told(tiny: Any, tmp_path: Path) ->
 
 
 def test_ids_that_no_trec_run_holds_are_kept_in_json(tiny: Any, tmp_path: Path) -> None:
-    from ragembed.types import Document
-
     spaced = replace(tiny, documents=[*tiny.documents, Document("my file.md", "cool room again")], spans={})
     compare([Entry(spaced, "x")], SYSTEMS[:1], tmp_path / "r", Settings.make("nDCG@10", rounds=100))
     [run] = (tmp_path / "r" / "runs" / "tiny").iterdir()
@@ -221,8 +218,8 @@ def test_what_a_run_cannot_say_is_refused(tiny: Any, tmp_path: Path) -> None:
     plain = Settings.make("nDCG@10", rounds=100)
     with pytest.raises(QueryError, match="two systems are called 'mine'"):
         compare([Entry(tiny, "x")], [mine, mine], tmp_path / "r", plain)
-    report = compare([Entry(tiny, "x")], [SYSTEMS[0], mine], tmp_path / "r", plain)
-    assert "cannot be read" in report["datasets"][0]["results"][1]["error"]
+    with pytest.raises(QueryError, match=r"there is no run .*none\.trec"):
+        compare([Entry(tiny, "x")], [SYSTEMS[0], mine], tmp_path / "r", plain)
     with pytest.raises(SpecError, match=r"run 'file\.trec' has no name; write NAME=FILE"):
         RunFile.parse("file.trec")
 
@@ -307,3 +304,64 @@ def test_memory_of_a_hybrid_is_that_of_its_parts_at_least(tiny: Any) -> None:
         5000,
         900,
     ]
+
+
+@pytest.mark.parametrize("name", ["runs/my.trec", "report.md", "config.json"])
+def test_force_removes_nothing_but_a_comparison(tiny: Any, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "r" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text('{"name": "of another program"}')
+    with pytest.raises(StoreError, match="is no comparison that can be gone on from"):
+        compare([Entry(tiny, "x")], SYSTEMS[:1], tmp_path / "r", SETTINGS, force=True)
+    assert mine.exists()
+    assert {path.name for path in (tmp_path / "r").iterdir()} == {name.partition("/")[0]}  # no lock is left
+
+
+def test_a_collection_counts_once(tiny: Any, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="b and a are the same collection; name it once"):
+        compare([Entry(tiny, "a"), Entry(replace(tiny, name="copy"), "b")], SYSTEMS, tmp_path / "r", SETTINGS)
+
+
+def test_collections_of_one_name_have_each_their_run(tiny: Any, tmp_path: Path) -> None:
+    other = replace(tiny, queries={**tiny.queries, "q1": "river"}, qrels={**tiny.qrels, "q1": {"rain": 1}})
+    write_run(tmp_path / "tiny.trec", {"q1": {"pears": 1.0}})
+    write_run(tmp_path / "tiny (test).trec", {"q1": {"rain": 1.0, "nowhere": 0.5}})
+    systems = [RunFile("mine", f"{tmp_path}/{{dataset}}.trec"), SYSTEMS[0]]
+    report = compare(
+        [Entry(tiny, "a"), Entry(other, "b")], systems, tmp_path / "r", Settings.make("R@1", rounds=100)
+    )
+    assert [d["results"][0]["per_query"]["R@1"][0] for d in report["datasets"]] == [1.0, 1.0]
+    assert (
+        "mine on tiny: 2 judged queries are not answered, and score 0." in report["recommendation"]["doubts"]
+    )
+    assert any(
+        "1 of its documents is not in the collection" in doubt for doubt in report["recommendation"]["doubts"]
+    )
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"means": {}}', '{"per_query": {"nDCG@10": [1.0], "SpanR@1": [1.0]}}', "[]", "{"]
+)
+def test_a_damaged_outcome_is_made_again(tiny: Any, tmp_path: Path, damage: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        compare([Entry(tiny, "tiny")], SYSTEMS, tmp_path / "r", SETTINGS, execute=_until(1))
+    [saved] = (tmp_path / "r" / "work").glob("*.json")
+    try:
+        saved.write_text(json.dumps({**json.loads(saved.read_text()), **json.loads(damage)}))
+    except (ValueError, TypeError):
+        saved.write_text(damage)
+    (tmp_path / "r" / "work" / "vectors.db").write_bytes(b"no database " * 100)
+    report = compare([Entry(tiny, "tiny")], SYSTEMS, tmp_path / "r", SETTINGS)
+    assert report["datasets"][0]["results"][0]["means"]["nDCG@10"] > 0
+
+
+def test_the_order_of_parts_makes_no_other_system() -> None:
+    assert [system.name for system in grid(["bm25+tfidf", "tfidf+bm25"])] == ["bm25+tfidf"]
+
+
+def test_a_document_without_text_is_not_a_document_that_is_not_there(tiny: Any, tmp_path: Path) -> None:
+    documents = [*tiny.documents, Document("blank", "")]
+    odd = replace(tiny, documents=documents, qrels={**tiny.qrels, "q1": {"blank": 1, "gone": 1}})
+    report = compare([Entry(odd, "x")], SYSTEMS[:1], tmp_path / "r", SETTINGS)
+    texts = {text["id"]: text["text"] for text in report["datasets"][0]["texts"]}
+    assert (texts["blank"], texts["gone"]) == ("", None)

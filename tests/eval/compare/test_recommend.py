@@ -42,7 +42,7 @@ def report(*systems: dict[str, Any], datasets: int = 1) -> dict[str, Any]:
                         "intervals": {"AP": list(found.intervals[n])},
                         "judged": system.get("judged", 0.9),
                         "cost": {
-                            "latency_ms": {"p50": system.get("ms", 1.0)},
+                            "latency_ms": {"p50": system.get("ms", 1.0), "queries": 60},
                             "vector_bytes": system.get("bytes", 1000),
                             "index_seconds": system.get("seconds", 1.0),
                             "chunks": 100,
@@ -80,10 +80,10 @@ POOR = [0.3 + 0.1 * (n % 3) for n in range(60)]
 def test_a_clear_winner() -> None:
     told = recommend(report({"name": "poor", "values": POOR}, {"name": "good", "values": GOOD, "ms": 10.0}))
     assert told["system"] == 1
-    assert told["headline"] == "Take good: it is significantly better than every other system."
+    assert told["headline"] == "Take good: it is significantly better than the other."
     assert told["reasons"][0].startswith("Its AP is 0.850 (set1; 95% interval 0.8")
     assert told["reasons"][1].startswith("It is significantly better than poor")
-    assert told["reasons"][2].startswith("poor answers 10 times faster, for 0.45")
+    assert len(told["reasons"]) == 2  # half of the quality is no price for speed
     assert any("one collection" in doubt for doubt in told["doubts"])
 
 
@@ -116,14 +116,25 @@ def test_unjudged_and_unread_texts_are_told() -> None:
     told = recommend(
         report({"name": "good", "values": GOOD, "judged": 0.2, "cut": 30}, {"name": "poor", "values": POOR})
     )
-    assert any("only 20% of its first ten documents" in doubt for doubt in told["doubts"])
+    assert any(
+        "20% of its first ten documents were ever judged, of others up to 90%" in d for d in told["doubts"]
+    )
     assert any("did not read the ends of 30 of 100 texts" in doubt for doubt in told["doubts"])
 
 
 def test_nothing_found() -> None:
-    told = recommend(report({"name": "a", "values": [0.0] * 60}, {"name": "b", "values": [0.0] * 60}))
+    made = report({"name": "a", "values": [0.0] * 60}, {"name": "b", "values": [0.0] * 60})
+    told = recommend(made)
     assert told["system"] is None
-    assert "0 for all" in told["headline"]
+    assert (
+        told["headline"] == "AP is 0 for every system: check that the judgements belong to these documents."
+    )
+    made["measures"] = ["AP", "R@100"]
+    for result in made["datasets"][0]["results"]:
+        result["means"]["R@100"] = 1.0
+    assert recommend(made)["headline"].endswith("though not R@100: let a measure decide that sees more.")
+    made["datasets"][0]["queries"] = [{"id": "q", "text": "q", "relevant": []}]
+    assert recommend(made)["headline"].endswith("no query has a document with a gain above 0.")
 
 
 def test_one_system() -> None:
@@ -139,3 +150,35 @@ def test_an_equal_by_another_measure_is_no_doubt() -> None:
     assert not any("Other measures" in doubt for doubt in recommend(made)["doubts"])
     made["datasets"][0]["results"][0]["means"]["R@100"] = 0.9
     assert any("poor by R@100" in doubt for doubt in recommend(made)["doubts"])
+
+
+def test_a_little_worse_and_much_faster() -> None:
+    near = [value - 0.02 for value in GOOD]
+    told = recommend(
+        report({"name": "good, slow", "values": GOOD, "ms": 50.0}, {"name": "near", "values": near})
+    )
+    assert "near answers 50 times faster, for 0.020 less AP." in told["reasons"]
+    assert told["headline"].startswith("Take “good, slow”")
+
+
+def test_the_same_on_every_query_is_told_and_the_faster_taken() -> None:
+    told = recommend(report({"name": "slow", "values": GOOD, "ms": 9.0}, {"name": "fast", "values": GOOD}))
+    assert told["headline"] == "Take fast: it has the highest AP."
+    assert told["doubts"][0] == "slow has the same value on every query."
+    assert not any("another set of queries" in doubt for doubt in told["doubts"])
+
+
+def test_queries_without_an_answer_are_told() -> None:
+    made = report({"name": "good", "values": GOOD}, {"name": "poor", "values": POOR})
+    made["datasets"][0]["queries"][7]["relevant"] = []
+    assert (
+        "1 of the 60 queries of set1 have no relevant document: every system scores 0 there."
+        in (recommend(made)["doubts"])
+    )
+
+
+def test_no_difference_can_be_found_with_two_queries() -> None:
+    made = report({"name": "good", "values": [0.9, 0.1]}, {"name": "poor", "values": [0.1, 0.8]})
+    assert any(
+        "no difference between two systems can be found reliably" in d for d in recommend(made)["doubts"]
+    )

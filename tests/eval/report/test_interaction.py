@@ -158,11 +158,12 @@ def test_what_a_comparison_adds(page: Any, make_report: Any) -> None:
 
 
 def test_documents_that_the_collection_lacks(page: Any, make_report: Any) -> None:
-    report = make_report()
-    for text in report["datasets"][0]["texts"]:
-        text["text"] = ""
-    page.open(report, FIRST)
-    assert set(page.texts(".side-a .passage")) == {"The collection lacks this document."}
+    for lacking, said in ((None, "The collection lacks this document."), ("", "A document without text.")):
+        report = make_report()
+        for text in report["datasets"][0]["texts"]:
+            text["text"] = lacking
+        page.open(report, FIRST)
+        assert set(page.texts(".side-a .passage")) == {said}
 
 
 def test_empty_results(page: Any, make_report: Any) -> None:
