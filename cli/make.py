@@ -60,7 +60,7 @@ def make(
     if facts["queries"] < queries:
         note(f"{queries} queries were asked for; the documents hold no more than {facts['queries']}")
     if facts["failed"]:
-        note(f"{facts['failed']} could not be read, and {'is' if facts['failed'] == 1 else 'are'} left out")
+        note(f"{facts['failed']} failed, and {'is' if facts['failed'] == 1 else 'are'} left out")
     if keep_text:
         note(
             "the text of the queries stays in the documents: systems that match words are at a large advantage"

@@ -10,6 +10,7 @@ from ragembed.spec import Value
 
 _EXAMPLES: dict[type, Value] = {int: 3, float: 0.5, bool: True, str: "..."}
 _AT_EXAMPLES: dict[type, Value] = {int: 10, float: 0.1}
+_AT = {"cutoff": "cutoff", "recall": "recall level"}
 
 
 def ir_arguments(
@@ -29,7 +30,9 @@ def ir_arguments(
     arguments = {key: as_wanted(kind, key, value) for key, value in arguments.items()}
     lacking = [key for key, info in known.items() if info.required and key not in arguments]
     if lacking:
-        names = " and ".join(f"@{key}" if key == at else f"{key} ({known[key].desc})" for key in lacking)
+        names = " and ".join(
+            f"a {_AT[key]}" if key == at else f"{key} ({known[key].desc})" for key in lacking
+        )
         raise SpecError(f"measure {text} lacks {names}", f"write for example {_example(kind)}")
     if cutoff is not None:
         _check_cutoff(text, kind, cutoff)
@@ -44,11 +47,14 @@ def as_wanted(kind: Any, key: str, value: Value) -> Value:
 
 def _check_cutoff(text: str, kind: Any, cutoff: int | float) -> None:
     if kind.SUPPORTED_PARAMS[kind.AT_PARAM].dtype is float:
-        right, range_ = 0 <= cutoff <= 1, f"{kind.AT_PARAM} level from 0 to 1"
+        fits, wanted = 0 <= cutoff <= 1, "number from 0 to 1"  # NaN is none
     else:
-        right, range_ = isinstance(cutoff, int) and cutoff >= 1, "whole number from 1"
-    if not right:  # NaN is not either
-        raise SpecError(f"measure {text}: {cutoff} is no {range_}", f"write for example {_example(kind)}")
+        fits, wanted = isinstance(cutoff, int) and cutoff >= 1, "whole number from 1"
+    if not fits:
+        raise SpecError(
+            f"measure {text}: the {_AT[kind.AT_PARAM]} {cutoff} is no {wanted}",
+            f"write for example {_example(kind)}",
+        )
 
 
 def _example(kind: Any) -> str:

@@ -236,8 +236,8 @@ def _external(text: str, name: str, cutoff: int | float | None, spec: Spec) -> M
     defaults = {key: info.default for key, info in kind.SUPPORTED_PARAMS.items()}
     given = _params(spec, defaults, kind.params)  # NumRelRet is NumRet(rel=1)
     given = tuple((key, as_wanted(kind, key, value)) for key, value in given)
-    if cutoff is not None:
-        cutoff = float(cutoff) if kind.AT_PARAM == "recall" else cutoff
+    if cutoff is not None and kind.AT_PARAM == "recall":
+        cutoff = float(cutoff)
     measure = Measure(kind.__name__, cutoff, given)
     ir_measure(measure)
     return measure

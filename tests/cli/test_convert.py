@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ragembed.cli.convert import convert
 from ragembed.datasets import load
-from ragembed.errors import StoreError
+from ragembed.errors import DatasetError, StoreError
 
 app = typer.Typer()
 app.command()(convert)
@@ -49,6 +49,13 @@ def test_a_folder_is_replaced_only_by_force(tmp_path: Path) -> None:
         call("primer", "-o", tmp_path / "out", "--to", "trec")
     call("primer", "-o", tmp_path / "out", "--to", "trec", "--force")
     assert (tmp_path / "out" / "topics.txt").is_file()
+
+
+def test_a_collection_does_not_replace_itself(tmp_path: Path) -> None:
+    call("primer", "-o", tmp_path / "out")
+    with pytest.raises(DatasetError, match="is read, and is not replaced by what is made of it"):
+        call(tmp_path / "out", "-o", tmp_path / "out", "--to", "trec", "--force")
+    assert load(tmp_path / "out").qrels == load("primer").qrels
 
 
 def test_a_form_that_there_is_not(tmp_path: Path) -> None:

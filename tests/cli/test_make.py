@@ -50,6 +50,7 @@ def test_what_is_told_to_people(run: Any, primer_index: Path, tmp_path: Path) ->
     [
         (("--kind", "riddle"), 1, "unknown kind of query 'riddle'; valid are: heading"),
         (("--queries", "0"), 2, "0"),
+        (("--seed", "-5"), 2, "-5"),
         (("--language", "klingon"), 1, "klingon"),
     ],
 )
@@ -68,6 +69,39 @@ def test_too_little_to_ask(run: Any, index: Path, tmp_path: Path) -> None:
     assert "documents hold 0 passages; a test set needs at least 20" in done.err
     done = run("datasets", "make", tmp_path / "gone", "-o", tmp_path / "set")
     assert (done.code, "there is no file or folder" in done.err) == (1, True)
+
+
+def test_the_number_of_documents_is_that_of_the_source(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "corpus.jsonl").write_text('{"_id": "d1", "text": " "}\n')
+    done = run("datasets", "make", tmp_path / "one", "-o", tmp_path / "set")
+    assert (done.code, "error: 1 document holds 0 passages;" in done.err) == (1, True)
+    (tmp_path / "one" / "corpus.jsonl").write_text(
+        '{"_id": "d1", "text": ""}\n{"_id": "d2", "text": "Short."}\n'
+    )
+    assert (
+        "error: 2 documents hold 0 pass"
+        in run("datasets", "make", tmp_path / "one", "-o", tmp_path / "set").err
+    )
+
+
+def test_what_cannot_be_read_is_told(run: Any, primer_index: Path, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "all.jsonl").write_bytes((PRIMER / "corpus.jsonl").read_bytes())
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    done = run("datasets", "make", docs, "-o", tmp_path / "set", "--queries", 5, "--json")
+    assert "failed: docs/broken.pdf: " in done.err
+    assert "1 failed, and is left out" in done.err
+    assert done.json()["failed"] == 1
+
+
+def test_reference_spans_are_counted(run: Any, primer_index: Path, tmp_path: Path) -> None:
+    made = run("datasets", "make", primer_index, "-o", tmp_path / "set", "--queries", 5, "--json").json()
+    (row,) = run("datasets", tmp_path / "set", "--json").json()["datasets"]
+    assert row["spans"] == made["spans"] >= 5
+    assert f"  spans {made['spans']}\n" in run("datasets", tmp_path / "set").out
+    assert "spans" not in run("datasets", "primer").out
 
 
 def test_the_first_command_is_meant_where_none_is_named(run: Any) -> None:

@@ -146,3 +146,35 @@ def test_measures_without_a_cutoff_look_deeper(run: Any, tmp_path: Path) -> None
         for measure in ("AP", "nDCG@10", "R@200")
     }
     assert depth == {"AP": 1000, "nDCG@10": 100, "R@200": 200}
+
+
+def _collection(folder: Path, query: str, document: str) -> Path:
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text(
+        f'{{"_id": "{document}", "text": "Cats purr."}}\n{{"_id": "d2", "text": "Dogs bark."}}\n'
+    )
+    (folder / "queries.jsonl").write_text(f'{{"_id": "{query}", "text": "who purrs"}}\n')
+    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{query}\t{document}\t1\n")
+    return folder
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_document_that_fits_into_no_run_does_not_lose_the_measures(
+    run: Any, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    folder, out = _collection(tmp_path / "set", "q1", "my d1"), tmp_path / "out.trec"
+    done = run("eval", "--dataset", folder, "--embedder", "bm25", "--measures", "P@1", "--run", out, *more)
+    assert done.code == 1
+    assert done.err.startswith("error: the document id 'my d1' does not fit into a TREC run")
+    assert done.err.count("\n") == 1
+    assert done.json()["measures"] == {"P@1": 1.0} if more else "P@1 1.0000" in done.out
+    assert not out.exists()
+
+
+def test_a_query_that_fits_into_no_run_is_refused_before_the_work(run: Any, tmp_path: Path) -> None:
+    folder, out = _collection(tmp_path / "set", "my q1", "d1"), tmp_path / "out.trec"
+    # that there is no such embedder would be told first if the work had begun
+    done = run("eval", "--dataset", folder, "--embedder", "no-such-embedder", "--run", out)
+    assert done.code == 1
+    assert "the query id 'my q1' does not fit into a TREC run" in done.err
+    assert (done.out, out.exists()) == ("", False)

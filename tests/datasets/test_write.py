@@ -195,7 +195,7 @@ def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
 def test_force_replaces_a_collection_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_dataset(collection(), out)
-    write_dataset(load(out), out, "trec", force=True)  # read while it is replaced
+    write_dataset(collection(), out, "trec", force=True)
     assert sorted(path.name for path in out.iterdir()) == ["documents.txt", "qrels.txt", "topics.txt"]
     with pytest.raises(DatasetError, match="does not fit"):
         write_dataset(collection(queries={"q 1": "a"}), out, "trec", force=True)
@@ -205,6 +205,28 @@ def test_force_replaces_a_collection_and_nothing_else(tmp_path: Path) -> None:
         write_dataset(collection(), out, force=True)
     assert (out / "thesis.doc").read_text() == "years of work"
     assert os.listdir(tmp_path) == ["out"]  # noqa: PTH208 - hidden files too
+
+
+def test_a_folder_below_that_no_collection_has_is_kept(tmp_path: Path) -> None:
+    for stranger in ("qrels/notes.txt", "docs/thesis.txt", "corpus.doc"):
+        out = tmp_path / stranger.replace("/", "-")
+        write_dataset(collection(), out)
+        (out / stranger).parent.mkdir(exist_ok=True)
+        (out / stranger).write_text("years of work")
+        with pytest.raises(DatasetError, match="which is no part of a collection, and is not replaced"):
+            write_dataset(collection(), out, force=True)
+        assert (out / stranger).read_text() == "years of work"
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_collection_is_not_replaced_by_itself(tmp_path: Path, force: bool) -> None:
+    out = tmp_path / "out"
+    write_dataset(collection(), out)
+    (tmp_path / "link").symlink_to(out)
+    for source, target in ((out, out), (tmp_path / "link", out), (out, tmp_path / "out" / ".." / "link")):
+        with pytest.raises(DatasetError, match="is read, and is not replaced by what is made of it"):
+            write_dataset(load(source), target, "trec", force=force)
+    assert load(out).spans == collection().spans
 
 
 def test_unknown_ids_are_written_and_read_where_they_are_allowed(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_all_spellings_are_one_measure(canonical: str, spellings: list[str]) -> 
         ("err@20", "ERR@20"),
         ("BPref", "Bpref"),
         ("IPrec@0.1", "IPrec@0.1"),
+        ("IPrec@1", "IPrec@1.0"),
         ("SetF(beta=2.0)", "SetF(beta=2.0)"),
         ("NumRelRet", "NumRet(rel=1)"),
         ("Compat(p=0.95)", "Compat"),
@@ -71,6 +72,18 @@ def test_a_list_is_cut_at_commas_outside_parentheses_and_keeps_each_measure_once
         ("AP(rel=0)", r"rel=0 is no gain from 1"),
         ("AP(level=2)", r"parameters of AP are: cutoff, judged_only, rel"),
         ("nDCG(rel=2)", r"parameters of nDCG are: cutoff, dcg, gains, judged_only"),
+        ("INST", r"INST lacks max_rel \(maximum relevance score\); write for example INST\(max_rel=3\)$"),
+        ("NERR8@10", r"lacks max_rel .*; write for example NERR8\(max_rel=3\)@10$"),
+        ("SDCG@10", r"lacks max_rel .*; write for example SDCG\(max_rel=3\)@10$"),
+        ("BPM", r"BPM lacks a cutoff and max_rel .*; write for example BPM\(max_rel=3\)@10$"),
+        ("INST@10", r"INST@10 takes no cutoff; write for example INST\(max_rel=3\)$"),
+        ("IPrec", r"IPrec lacks a recall level; write for example IPrec@0.1$"),
+        ("IPrec@nan", r"the recall level nan is no number from 0 to 1; write for example IPrec@0.1$"),
+        ("IPrec@inf", r"the recall level inf is no number from 0 to 1"),
+        ("IPrec@1.5", r"the recall level 1.5 is no number from 0 to 1"),
+        ("IPrec@-0.1", r"the recall level -0.1 is no number from 0 to 1"),
+        ("ERR@0", r"the cutoff 0 is no whole number from 1; write for example ERR@10$"),
+        ("ERR@nan", r"the cutoff nan is no whole number from 1"),
         ("AP(rel=2", r"does not parse; write it like one of nDCG@10"),
         ("AP:x", r"takes nothing after a colon"),
         ("", r"does not parse"),
@@ -81,6 +94,18 @@ def test_what_is_no_measure(name: str, message: str) -> None:
     with pytest.raises(SpecError, match=message) as caught:
         parse_measure(name)
     assert "\n" not in str(caught.value)
+    assert "<object" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["α_nDCG(alpha=0.3)@10", "alpha_nDCG(α=0.3)@10", "ALPHA_NDCG(alpha=0.3)@10"])
+def test_the_greek_letter_is_written_out(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    ir_measures = pytest.importorskip("ir_measures")
+    # what computes it may not be installed; then the error names the measure, which was understood
+    monkeypatch.setattr(type(ir_measures.DefaultPipeline), "supports", lambda *_: False)
+    with pytest.raises(SpecError, match=r"no package .* computes alpha_nDCG\(alpha=0.3\)@10"):
+        parse_measure(name)
+    monkeypatch.setattr(type(ir_measures.DefaultPipeline), "supports", lambda *_: True)
+    assert str(parse_measure(name)) == "alpha_nDCG(alpha=0.3)@10"
 
 
 def test_no_measure_at_all() -> None:

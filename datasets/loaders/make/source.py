@@ -31,7 +31,7 @@ class Source:
     kind: str
     """``index``, ``collection`` or ``files``."""
     documents: Sequence[Document]
-    """Texts without white space at both ends; ``headings`` and ``pages`` of the metadata fit to them. Some may be empty."""
+    """Texts without white space at both ends, some empty; ``headings`` and ``pages`` of the metadata fit to them."""
     failed: tuple[Failure, ...] = ()
     """What could not be read, and documents whose id another one has."""
 
@@ -132,7 +132,9 @@ def _of_files(path: Path) -> tuple[list[Document], tuple[Failure, ...]]:
         if isinstance(item, Failure):
             failed.append(item)
         elif item.id in found:
-            failed.append(Failure(item.id, "another document has this id, and goes before; give each its own"))
+            failed.append(
+                Failure(item.id, "another document has this id, and goes before; give each its own")
+            )
         else:
             found[item.id] = item
     return list(found.values()), tuple(failed)

@@ -65,8 +65,9 @@ def make_dataset(
     require_apart(Path(source), target)
     _require_place(target, force)
     read = read_source(source)
-    for failure in read.failed if failed is not None else ():
-        failed(failure)
+    if failed is not None:
+        for failure in read.failed:
+            failed(failure)
     made = make_test_set(read.documents, options, progress)
     facts = _facts(read, options, made)
     with replacing(target, _PARTS) if _is_ours(target) else staged(target) as new:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ragembed.datasets.make import KINDS, MadeSet, MakeOptions, make_test_set
+from ragembed.datasets.make import KINDS, MadeSet, MakeOptions, choose, make_test_set
 from ragembed.datasets.make.build import FULL_GAIN, LEAST_PASSAGES, PART_GAIN
 from ragembed.datasets.make.choose import DIFFICULTIES, difficulty
 from ragembed.datasets.make.sentences import plain
@@ -160,3 +160,24 @@ def test_difficulty() -> None:
     levels = [difficulty(overlap) for overlap in (0, 0.33, 1 / 3, 0.5, 2 / 3, 1)]
     assert levels == ["hard", "hard", "medium", "medium", "easy", "easy"]
     assert sum(DIFFICULTIES.values()) == pytest.approx(1)
+
+
+def test_the_same_whatever_python_hashes_strings_to(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = MakeOptions(queries=30, language="none")
+    made = make_test_set(library(), options)
+    monkeypatch.setattr(choose, "hash", lambda _: 0, raising=False)  # as if all collided
+    assert make_test_set(library(), options).queries == made.queries
+
+
+def test_an_empty_document_is_counted_and_left_out(library: Library) -> None:
+    made = make_test_set([*library(), Document("empty", "")], MakeOptions(queries=5, language="none"))
+    assert "empty" not in texts_of(made)
+    with pytest.raises(DatasetError, match=r"^1 document holds 0 passages;"):
+        make_test_set([Document("empty", "")])
+
+
+def test_a_seed_below_0_is_refused() -> None:
+    with pytest.raises(DatasetError, match="the seed is -5; give a whole number from 0"):
+        MakeOptions(seed=-5)

@@ -71,6 +71,18 @@ def test_a_collection_and_files(tmp_path: Path) -> None:
     assert (source.kind, [document.text for document in source.documents]) == ("files", ["Cats purr."])
 
 
+def test_documents_of_equal_id_and_broken_files_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"_id": "d1", "text": "one"}\n{"_id": "d2", "text": "two"}\n')
+    (folder / "b.jsonl").write_text('{"_id": "d1", "text": "three"}\n')
+    (folder / "c.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    source = read_source(folder)
+    assert [(document.id, document.text) for document in source.documents] == [("d1", "one"), ("d2", "two")]
+    assert [failure.where for failure in source.failed] == ["d1", "docs/c.pdf"]
+    assert "another document has this id" in source.failed[0].reason
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="there is no file or folder"):
         read_source(tmp_path / "gone")

@@ -12,6 +12,7 @@ from ragembed.datasets import load
 from ragembed.datasets.make import MakeOptions, make_dataset
 from ragembed.errors import DatasetError
 from ragembed.pipeline import Pipeline
+from ragembed.read.base import Failure
 from ragembed.types import Document
 
 OPTIONS = MakeOptions(queries=12)
@@ -83,6 +84,52 @@ def test_only_a_set_made_before_is_replaced_and_only_on_demand(index: Path, tmp_
     with pytest.raises(DatasetError, match="is not empty, and holds no test set"):
         make_dataset(index, other, OPTIONS, force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my.index", "other", "set"]
+
+
+@pytest.mark.parametrize("stranger", ["notes.txt", "mine/notes.txt", "qrels/notes.tsv"])
+def test_what_was_added_to_a_set_is_kept(index: Path, tmp_path: Path, stranger: str) -> None:
+    target = tmp_path / "set"
+    make_dataset(index, target, OPTIONS)
+    (target / stranger).parent.mkdir(exist_ok=True)
+    (target / stranger).write_text("years of work")
+    before = content(target)
+    with pytest.raises(DatasetError, match="which is no part of a collection, and is not replaced"):
+        make_dataset(index, target, MakeOptions(queries=5), force=True)
+    assert content(target) == before
+
+
+@pytest.mark.parametrize("record", ["{}", "[1]", "no JSON"])
+def test_a_make_json_of_another_program_makes_no_test_set(index: Path, tmp_path: Path, record: str) -> None:
+    target = tmp_path / "other"
+    target.mkdir()
+    (target / "make.json").write_text(record)
+    with pytest.raises(DatasetError, match="holds no test set that was made here"):
+        make_dataset(index, target, OPTIONS, force=True)
+    assert (target / "make.json").read_text() == record
+
+
+def test_a_set_is_not_replaced_by_what_is_made_of_it(index: Path, tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    make_dataset(index, target, OPTIONS)
+    before = content(target)
+    for source in (target, target / "corpus.jsonl", tmp_path / "set" / ".." / "set"):
+        with pytest.raises(DatasetError, match="is read, and is not replaced by what is made of it"):
+            make_dataset(source, target, MakeOptions(queries=5), force=True)
+    assert content(target) == before
+
+
+def test_what_cannot_be_read_is_told_and_counted(
+    library: Callable[..., list[Document]], tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    for document in library():
+        (tmp_path / "docs" / f"{document.id}.md").write_text(document.text)
+    (tmp_path / "docs" / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    told: list[Failure] = []
+    made = make_dataset(tmp_path / "docs", tmp_path / "set", OPTIONS, failed=told.append)
+    assert [failure.where for failure in told] == ["docs/broken.pdf"]
+    assert made.facts["failed"] == 1
+    assert json.loads((tmp_path / "set" / "make.json").read_text())["failed"] == 1
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
