@@ -218,7 +218,7 @@ def test_a_vacuum_that_fails_changes_no_embedder(tmp_path: Path, monkeypatch: py
             assert again.search("rare figs") == pipeline.search("rare figs")
 
 
-def failing(*_: object) -> str:
+def failing(*_: object, **options: bool) -> str:
     raise StoreError("disk full")
 
 

@@ -81,6 +81,8 @@ def _unanswerable(found: Evidence, best: int) -> Iterator[str]:
 
 
 def _unjudged(found: Evidence, best: int) -> Iterator[str]:
+    less: list[str] = []
+    more: list[str] = []
     for dataset in found.datasets:
         shares = [r["judged"] for s, r in enumerate(dataset["results"]) if "error" not in r and s != best]
         share = dataset["results"][best]["judged"]
@@ -88,25 +90,30 @@ def _unjudged(found: Evidence, best: int) -> Iterator[str]:
         pooled = dataset["judgements"] > 10 * len(dataset["queries"]) or len(gains) > 1
         if not shares or not pooled or min(*shares, share) >= _LITTLE_JUDGED:
             continue
-        told = f"On {dataset['name']} {share:.0%} of its first ten documents were ever judged"
         if max(shares) - share > _APART:
-            yield f"{told}, of others up to {max(shares):.0%}; the rest count as not relevant, which holds it down."
+            less.append(f"{share:.0%} on {dataset['name']} (another system {max(shares):.0%})")
         elif share - min(shares) > _APART:
-            yield (
-                f"{told}, of others as few as {min(shares):.0%}; the rest count as not relevant, so that part of its"
-                " lead may be that judges saw its documents."
-            )
+            more.append(f"{share:.0%} on {dataset['name']} (another system {min(shares):.0%})")
+    judged = "Of its first ten documents few were ever judged, the rest count as not relevant"
+    if less:
+        yield f"{judged}: {listed(less)}. That holds it down."
+    if more:
+        yield f"{judged}: {listed(more)}. Part of its lead may be that the judges saw its documents."
 
 
 def _cut(found: Evidence, best: int) -> Iterator[str]:
-    for dataset in found.datasets:
-        cost = dataset["results"][best]["cost"]
-        if (cost["truncated_chunks"] or 0) > _TRUNCATED * (cost["chunks"] or 0):
-            yield (
-                f"On {dataset['name']} it did not read the ends of {cost['truncated_chunks']:,} of"
-                f" {counted(cost['chunks'], 'text', 'texts')} ({cost['truncated_tokens']:,} tokens):"
-                " smaller chunks may gain."
-            )
+    costs = [(d["name"], d["results"][best]["cost"]) for d in found.datasets]
+    known = [(name, cost) for name, cost in costs if cost["chunks"]]
+    chunks, cut, tokens = (
+        sum(cost[what] for _, cost in known) for what in ("chunks", "truncated_chunks", "truncated_tokens")
+    )
+    if cut > _TRUNCATED * chunks:
+        most, cost = max(known, key=lambda each: each[1]["truncated_chunks"])
+        where = f", most of them on {most} ({cost['truncated_chunks']:,})" if len(known) > 1 else ""
+        yield (
+            f"It did not read the ends of {cut:,} of {counted(chunks, 'text', 'texts')} ({tokens:,} tokens){where}:"
+            " smaller chunks may gain."
+        )
 
 
 def _remarks(found: Evidence, best: int) -> Iterator[str]:
