@@ -11,8 +11,9 @@ _TOLERANCE = 1e-9
 """Relative: another machine may sum in another order."""
 _HUGE = 1e300
 """Beyond it a number in a file is damage."""
-_NOT_COMPARED = frozenset({"cost", "machine", "config", "versions", "ragembed", "reasons", "doubts"})
-"""What may differ from one run to the next: times and memory, and the sentences that speak of them."""
+_NOT_COMPARED = frozenset({"cost", "machine", "config", "versions", "recommendation", "ragembed", "title"})
+"""What may differ from one run to the next: times and memory, and what is concluded from them: of systems with equal
+values the faster is recommended."""
 
 
 @dataclass(frozen=True, slots=True)

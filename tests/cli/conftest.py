@@ -30,7 +30,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.delenv("RAGEMBED_DEBUG", raising=False)
+    monkeypatch.setenv("RAGEMBED_DEBUG", "")  # and what --debug sets is gone afterwards
 
     def call(*arguments: object) -> Result:
         capsys.readouterr()
