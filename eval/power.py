@@ -7,6 +7,7 @@ point of the randomisation test's.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -77,9 +78,10 @@ def detectable_difference(deviation: float, queries: int, alpha: float = 0.05, p
     high = 1.0
     while detection_power(high, 1.0, queries, alpha) < power:
         high *= 2
-    return deviation * float(
-        brentq(lambda distance: detection_power(distance, 1.0, queries, alpha) - power, 0.0, high, xtol=1e-12)
+    root: Any = brentq(
+        lambda distance: detection_power(distance, 1.0, queries, alpha) - power, 0.0, high, xtol=1e-12
     )
+    return deviation * float(root)
 
 
 def queries_needed(difference: float, deviation: float, alpha: float = 0.05, power: float = 0.8) -> int:
