@@ -1,17 +1,21 @@
 """Texts that an embedder learns from, as the command line names them."""
 
+import contextlib
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ragembed.cli.options import note
 from ragembed.errors import DatasetError
+from ragembed.index.catalog import CATALOG_NAME
 
 LINES = (".txt", ".gz")
 """Ends of the names of files that hold one text on each line."""
 
 
 def corpus_texts(paths: Sequence[str]) -> Iterator[str]:
-    """Texts of all `paths`: the documents of a test collection, the lines of a text file, else what `index` would read.
+    """Texts of all `paths`: the documents of a test collection, the chunks of an index, the lines of a text file, else
+    what `index` would read.
 
     A file that cannot be read is an error where it was named; in a folder it is left out, with a note.
     """
@@ -20,10 +24,34 @@ def corpus_texts(paths: Sequence[str]) -> Iterator[str]:
             yield from documents
         elif not Path(path).exists():
             raise DatasetError(f"there is no corpus {path!r}", "give a file, a folder or a test collection")
+        elif (Path(path) / CATALOG_NAME).is_file():
+            yield from _chunks(Path(path))
         elif Path(path).is_file() and path.endswith(LINES):
             yield from _lines(Path(path))
         else:
             yield from _documents(Path(path))
+
+
+def corpus_source(paths: Sequence[str]) -> list[list[object]]:
+    """JSON values that change when the files at `paths` do: path, size and time of change of each."""
+    found: list[list[object]] = []
+    for path in paths:
+        top = Path(path)
+        files = sorted(top.rglob("*")) if top.is_dir() else [top]
+        for file in files:
+            with contextlib.suppress(OSError):
+                info = file.stat()
+                if stat.S_ISREG(info.st_mode):
+                    found.append([str(file.absolute()), info.st_size, info.st_mtime_ns])
+    return found
+
+
+def _chunks(folder: Path) -> Iterator[str]:
+    from ragembed.pipeline import Pipeline
+
+    with Pipeline.open(folder) as pipeline:
+        for chunk in pipeline.chunks():
+            yield chunk.text
 
 
 def _collection(path: str) -> Iterator[str] | None:

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import typer
 
-from ragembed.cli.options import Json, note, print_json
+from ragembed.cli.options import Json, note, print_json, tell_coverage
 from ragembed.errors import ReadError, SpecError
 
 
@@ -51,12 +51,16 @@ def embed(
     cut = maker.truncation
     if cut.texts:
         note(f"{cut.texts} texts were longer than the embedder takes; {cut.tokens} tokens were cut off")
+    coverage = maker.coverage
+    if coverage is not None:
+        tell_coverage([coverage])
     rows, dimension = len(texts), maker.dimension
     report = {
         "texts": rows,
         "dimension": dimension,
         "embedder": str(maker.spec),
         "truncated": cut.texts,
+        **({} if coverage is None else {"coverage": coverage.to_json()}),
         "output": str(output),
     }
     if json:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragembed.cli.options import AllowUnknown, Chunker, Json, note, print_json, progress_bar, refuse
+from ragembed.cli.options import (
+    AllowUnknown,
+    Chunker,
+    Json,
+    note,
+    print_json,
+    progress_bar,
+    refuse,
+    tell_coverage,
+)
 
 if TYPE_CHECKING:
     from ragembed.eval.cost import Cost
@@ -131,6 +140,7 @@ def _tell(result: "Evaluation", json: bool) -> None:
 
     for remark in result.scores.remarks():
         note(remark)
+    tell_coverage(result.coverage.values())
     cost = replace(result.cost, peak_memory_bytes=peak_memory())  # this process does nothing else
     if json:
         print_json(replace(result, cost=cost).to_json())

@@ -17,6 +17,7 @@ from ragembed.cli.options import (
     print_json,
     progress_bar,
     size_in_bytes,
+    tell_coverage,
 )
 from ragembed.errors import RagembedError, ReadError
 from ragembed.index.catalog import CATALOG_NAME
@@ -234,6 +235,7 @@ def _complain(report: "SyncReport") -> None:
         note(text)
     if report.truncated:
         note(f"{report.truncated} chunks were longer than the embedder takes, and were cut")
+    tell_coverage(report.coverage.values())
 
 
 def _print(report: "SyncReport", output: Path, *, dry_run: bool) -> None:

@@ -26,6 +26,10 @@ def info(
         shape = "postings" if record["dimension"] is None else f"{record['dimension']} dimensions"
         print(f"{'settled':<12}{record['spec']} ({shape})")
         print(f"{'identity':<12}{_identity(record['identity'])}")
+        if learnt := record["identity"].get("learnt_from"):
+            print(
+                f"{'learnt from':<12}{learnt['tokens']:,} tokens, {learnt['unknown']:,} of them without a vector"
+            )
     print(f"{'segments':<12}{len(found['segments'])}, {found['dead_rows']} rows deleted")
     print(f"{'size':<12}{found['bytes'] / 1e6:.1f} MB")
 
@@ -36,7 +40,7 @@ def _identity(identity: dict[str, Any]) -> str:
 
     shown = []
     for key, value in identity.items():
-        if key not in ("spec", "kind", "probes", "made_with") and value not in (None, {}, []):
+        if key not in ("spec", "kind", "probes", "made_with", "learnt_from") and value not in (None, {}, []):
             text = value[:12] if isinstance(value, str) and len(value) == 64 else value
             shown.append(f"{key} {text}")
     shown.append("probes recorded" if has_probes(identity) else "no probes recorded")

@@ -4,11 +4,14 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ragembed.embed.coverage import Coverage
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -80,6 +83,13 @@ def print_json(value: Any) -> None:
 def note(text: str) -> None:
     """A line for people, on stderr."""
     print(printable(text), file=sys.stderr)
+
+
+def tell_coverage(found: "Iterable[Coverage]") -> None:
+    """Which tokens had no vector, where there were any, on stderr."""
+    for each in found:
+        if each.unknown:
+            note(str(each))
 
 
 def printable(text: str) -> str:

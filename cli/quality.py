@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import typer
 
 from ragembed.cli.corpus import corpus_texts
-from ragembed.cli.options import note, print_json, progress_bar
+from ragembed.cli.options import note, print_json, progress_bar, tell_coverage
 
 
 def evaluate_file(
@@ -36,6 +36,8 @@ def evaluate_file(
         note(f"{result.embedder} learns nothing from texts: the corpus was not used")
     if result.truncated:
         note(f"{result.truncated} texts were longer than the embedder takes; their ends were cut off")
+    if result.coverage is not None:
+        tell_coverage([result.coverage])
     if left := result.found.total - result.found.covered:
         done = "scored 0" if result.unknown == "zero" and result.task != "bias" else "left out"
         note(f"{left} of {result.found.total} {result.found.unit} have something unknown to it; {done}")

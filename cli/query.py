@@ -1,17 +1,20 @@
 """ragembed query: a question -> ranked passages, or many questions -> a TREC run."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragembed.cli.options import Index, Json, Where, note, print_json, printable
+from ragembed.cli.options import Index, Json, Where, note, print_json, printable, tell_coverage
 from ragembed.errors import QueryError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from ragembed.embed.coverage import Coverage
     from ragembed.pipeline import Pipeline
     from ragembed.types import Hit
 
@@ -60,9 +63,14 @@ def _stdin() -> str:
 
 
 def _answer(pipeline: "Pipeline", text: str, k: int, where: str | None, json: bool) -> None:
-    hits = pipeline.search(text, k, where)
+    with _met(pipeline) as met:
+        hits = pipeline.search(text, k, where)
+    unknown = list(dict.fromkeys(word for each in met.values() for word in each.words))
+    if unknown:
+        note(f"no vector for: {', '.join(unknown)}")
     if json:
-        print_json({"query": text, "hits": [_plain(hit) for hit in hits]})
+        told = {"unknown": unknown} if unknown else {}
+        print_json({"query": text, **told, "hits": [_plain(hit) for hit in hits]})
     else:
         _print(pipeline, text, hits)
 
@@ -89,7 +97,9 @@ def _batch(pipeline: "Pipeline", path: Path, k: int, where: str | None, run: Pat
     if run is not None:
         from ragembed.eval.runs import write_run
 
-        answers = dict(zip(texts, pipeline.search_documents(list(texts.values()), k, where), strict=True))
+        with _met(pipeline) as met:
+            answers = dict(zip(texts, pipeline.search_documents(list(texts.values()), k, where), strict=True))
+        tell_coverage(met.values())
         write_run(run, answers)
         hits = sum(len(answer) for answer in answers.values())
         if json:
@@ -97,14 +107,26 @@ def _batch(pipeline: "Pipeline", path: Path, k: int, where: str | None, run: Pat
         else:
             print(f"{len(texts)} queries, {hits} hits: {run}")
         return
-    for (identifier, text), found in zip(
-        texts.items(), pipeline.search_many(list(texts.values()), k, where), strict=True
-    ):
+    with _met(pipeline) as met:
+        answered = pipeline.search_many(list(texts.values()), k, where)
+    tell_coverage(met.values())
+    for (identifier, text), found in zip(texts.items(), answered, strict=True):
         if json:
             print_json({"query_id": identifier, "query": text, "hits": [_plain(hit) for hit in found]})
         else:
             print(f"\n{identifier}: {text}")
             _print(pipeline, text, found)
+
+
+@contextmanager
+def _met(pipeline: "Pipeline") -> Iterator["dict[str, Coverage]"]:
+    """What each embedder that goes by words knows of the queries that are asked meanwhile."""
+    from ragembed.embed.coverage import added, coverages
+
+    met: dict[str, Coverage] = {}
+    before = coverages(pipeline.embedders)
+    yield met
+    met.update(added(pipeline.embedders, before))
 
 
 def _plain(hit: "Hit") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ragembed.embed.cache import VectorCache
+from ragembed.embed.coverage import Coverage
 from ragembed.errors import DatasetError
 from ragembed.eval.cost import Cost, latency
 from ragembed.eval.measures import Scores, evaluate
@@ -72,6 +73,8 @@ class Answers:
     cost: Cost | None
     """None for a system that has answered elsewhere."""
     notes: list[str] = field(default_factory=list)
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+    """By the specs of embedders that go by words: how many tokens of the documents had a vector."""
 
 
 def answer(
@@ -114,6 +117,7 @@ def answer(
             )
         indexed = time.perf_counter()
         cut = [replace(embedder.truncation) for embedder in pipeline.embedders]  # before queries are cut, too
+        met = list(report.coverage.values())
         found = pipeline.best_chunks(texts, depth, fusion=system.fusion)
         answered = time.perf_counter()
         run = {
@@ -150,8 +154,11 @@ def answer(
             truncated_chunks=sum(each.texts for each in cut),
             truncated_tokens=sum(each.tokens for each in cut),
             cached_chunks=0 if cache is None else cache.tally.texts,
+            tokens=sum(each.tokens for each in met),
+            unknown_tokens=sum(each.unknown for each in met),
         ),
         notes=list(report.notes),
+        coverage=report.coverage,
     )
 
 

@@ -48,6 +48,10 @@ class Cost:
     truncated_tokens: int
     cached_chunks: int = 0
     """Chunks whose vectors came from a cache: their making took no memory here."""
+    tokens: int = 0
+    """Of documents, where an embedder goes by words of its own."""
+    unknown_tokens: int = 0
+    """Of which no vector is known."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

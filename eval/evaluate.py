@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ragembed.embed.coverage import Coverage
 from ragembed.eval.answers import Collection, answer, score
 from ragembed.eval.cost import Cost
 from ragembed.eval.measures import Scores
@@ -32,6 +33,8 @@ class Evaluation:
     scores: Scores
     run: Run = field(repr=False)
     """What was retrieved; `ragembed.eval.runs.write_run` makes a TREC run of it."""
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+    """By the specs of embedders that go by words: how many tokens of the documents had a vector."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without the values of single queries and what was retrieved."""
@@ -46,6 +49,7 @@ class Evaluation:
             "documents": self.cost.documents,
             "chunks": self.cost.chunks,
             "truncated": self.cost.truncated_chunks,
+            "coverage": {spec: each.to_json() for spec, each in self.coverage.items()},
             "seconds": {"index": self.cost.index_seconds, "query": self.cost.query_seconds},
             "cost": self.cost.to_json(),
             "unanswered": list(self.scores.unanswered),
@@ -86,4 +90,5 @@ def evaluate_embedder(
         cost=answers.cost,
         scores=scores,
         run=answers.run,
+        coverage=answers.coverage,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from ragembed.budget import BATCH_CHUNKS, MEMORY, TEXT_SHARE
 from ragembed.chunk.base import Chunker
 from ragembed.embed.base import Embedder, checked_vectors
+from ragembed.embed.coverage import added, coverages
 from ragembed.errors import EmbeddingError, RagembedError, ReadError, StoreError
 from ragembed.index.content import chunk_digest, document_digest, embedding_text, is_storable
 from ragembed.index.postings import PostingsBuilder
@@ -85,6 +86,7 @@ class Syncer:
         self._chunk_limit = min(BATCH_CHUNKS[embedder.kind] for embedder in embedders)
         self._character_limit = max(1, int(memory * TEXT_SHARE))
         self._truncated_before = self._truncated()
+        self._coverage_before = coverages(self.embedders)
 
     def files(
         self,
@@ -333,6 +335,7 @@ class Syncer:
         self.writer.commit(plan, vectors, batch.files, batch.forget)
         self.report.chunks += len(plan.fresh)
         self.report.truncated = self._truncated() - self._truncated_before
+        self.report.coverage = added(self.embedders, self._coverage_before)
         self.committed()
 
     def _embed(self, plan: Plan, batch: _Batch) -> tuple[Plan, list[Vectors]]:

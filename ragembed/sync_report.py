@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from ragembed.read.base import Failure
+
+if TYPE_CHECKING:
+    from ragembed.embed.coverage import Coverage
 
 
 @dataclass(slots=True)
@@ -29,6 +32,8 @@ class SyncReport:
     """Chunks embedded."""
     truncated: int = 0
     """Chunks of which an embedder cut off the end, added up over the embedders."""
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+    """By the specs of embedders that go by words: how many tokens had a vector."""
     notes: list[str] = field(default_factory=list)
     """What else the user should know."""
     seconds: float = 0.0
@@ -36,7 +41,8 @@ class SyncReport:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            **asdict(self),
+            **asdict(replace(self, coverage={})),
+            "coverage": {spec: found.to_json() for spec, found in self.coverage.items()},
             "failed": [{"where": failure.where, "reason": failure.reason} for failure in self.failed],
             "skipped": dict(self.skipped),
             "seconds": round(self.seconds, 3),

@@ -36,3 +36,9 @@ def shared_data() -> Path:
 def shared_fixtures() -> Path:
     """Expected values that others published; skips where they are absent, fails in CI."""
     return _shared("fixtures")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the tests convert is kept with them, not in the user's cache."""
+    os.environ["RAGEMBED_CACHE"] = str(tmp_path_factory.mktemp("cache"))

@@ -11,6 +11,8 @@ _LITTLE_JUDGED = 0.5
 _APART = 0.1
 """Difference in judged shares that may favour the system whose hits were judged."""
 _TRUNCATED = 0.01
+_UNKNOWN = 0.05
+"""Share of tokens without a vector that is worth a word."""
 
 
 def doubts(found: Evidence, best: int) -> list[str]:
@@ -116,6 +118,17 @@ def _cut(found: Evidence, best: int) -> Iterator[str]:
         )
 
 
+def _unknown(found: Evidence, best: int) -> Iterator[str]:
+    costs = [(d["name"], d["results"][best]["cost"]) for d in found.datasets]
+    shares = [
+        f"{unknown / cost['tokens']:.0%} on {name}"
+        for name, cost in costs
+        if (unknown := cost.get("unknown_tokens") or 0) > _UNKNOWN * (cost.get("tokens") or 0)
+    ]
+    if shares:
+        yield f"It has no vectors for many words ({listed(shares)} of all tokens): train it on such texts."
+
+
 def _remarks(found: Evidence, best: int) -> Iterator[str]:
     for dataset in found.datasets:
         for s, result in enumerate(dataset["results"]):
@@ -135,6 +148,7 @@ _LOOKS: tuple[Callable[[Evidence, int], Iterator[str]], ...] = (
     _unanswerable,
     _unjudged,
     _cut,
+    _unknown,
     _remarks,
     _failed,
 )

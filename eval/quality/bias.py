@@ -10,7 +10,7 @@ from ragembed.errors import DatasetError
 from ragembed.eval.quality.bias_files import BiasTest, WordList
 from ragembed.eval.quality.progress import Counted, part_of
 from ragembed.eval.quality.weat import weat, wefat
-from ragembed.eval.quality.words import WordVectors, embedded
+from ragembed.eval.quality.words import WordLookup, embedded
 
 LEAST = 2
 """Words that each list of a test must have left."""
@@ -62,7 +62,7 @@ class Biases:
 
 def bias(
     tests: Sequence[BiasTest],
-    vectors: WordVectors,
+    vectors: WordLookup,
     *,
     rounds: int = 100_000,
     seed: int = 0,

@@ -8,21 +8,26 @@ from itertools import chain, islice
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.base import Embedder
 from ragembed.errors import DatasetError, EmbeddingError
+from ragembed.eval.quality.words import HasWords
 
 _SAMPLE = 1_000
 """Texts that an embedder looks at to settle its language, as when it indexes."""
 
 
 def ready(
-    embedder: str | Embedder, corpus: Iterable[str] | None, own: Sequence[str]
+    embedder: str | Embedder, corpus: Iterable[str] | None, own: Sequence[str], *, words: bool = False
 ) -> tuple[Embedder, str | None]:
     """The embedder, and what it learnt from in words (None: it learnt nothing here).
 
     One that is given as an object and without a `corpus` is taken as it is. A spec of one that learns needs a `corpus`;
     a lexical one without takes `own`, the texts that it will be judged by, from which it learns which terms there are.
+    One that has words already learns nothing where only its `words` are asked for: what it would is how to pool them.
     """
     maker = EMBEDDERS.create(embedder) if isinstance(embedder, str) else embedder
     learns = maker.learns or maker.kind == "sparse"
+    if words and isinstance(maker, HasWords) and maker.has_words:
+        maker.adapt(own[:_SAMPLE])
+        return maker, None
     if corpus is None:
         if isinstance(embedder, Embedder):
             return maker, None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ragembed.embed.base import Embedder
+from ragembed.embed.coverage import Coverage, added, coverages
 from ragembed.errors import SpecError
 from ragembed.eval.quality.analogies import OBJECTIVES, Answers, analogies, total
 from ragembed.eval.quality.bias import bias
@@ -18,7 +19,7 @@ from ragembed.eval.quality.pair_files import Pairs
 from ragembed.eval.quality.prepare import ready
 from ragembed.eval.quality.progress import Counted, part_of
 from ragembed.eval.quality.similarity import Unknown, similarity
-from ragembed.eval.quality.words import EmbeddedTexts, WordVectors, embedded, word_vectors_of
+from ragembed.eval.quality.words import EmbeddedTexts, WordLookup, embedded, word_vectors_of
 
 if TYPE_CHECKING:
     from ragembed.eval.quality.words import Matrix
@@ -59,6 +60,8 @@ class Quality:
     """What the embedder learnt from; None where it learnt nothing here."""
     truncated: int
     """Texts of which it cut off the end."""
+    coverage: Coverage | None
+    """How many tokens of texts had a vector; None where single words were judged, or it goes by no words of its own."""
     seconds: dict[str, float]
     """``fit``: reading the corpus and learning from it; ``score``: embedding and measuring."""
 
@@ -81,6 +84,7 @@ class Quality:
             "unknown": self.unknown,
             "fitted_on": self.fitted_on,
             "truncated": self.truncated,
+            **({} if self.coverage is None else {"coverage": self.coverage.to_json()}),
             "seconds": self.seconds,
             **found.details,
         }
@@ -136,9 +140,10 @@ def evaluate_quality(
         )
     options = _Options(unknown, vocabulary, ignore_case, rounds, seed, progress)
     started = time.perf_counter()
-    maker, fitted_on = ready(embedder, corpus, list(dict.fromkeys(task.texts(file.content))))
+    texts = list(dict.fromkeys(task.texts(file.content)))
+    maker, fitted_on = ready(embedder, corpus, texts, words=file.task != "sentence-similarity")
     fitted = time.perf_counter()
-    cut = maker.truncation.texts
+    cut, known = maker.truncation.texts, coverages([maker])
     found = task.run(file.content, maker, options)
     scored = time.perf_counter()
     return Quality(
@@ -149,6 +154,7 @@ def evaluate_quality(
         unknown=unknown,
         fitted_on=fitted_on,
         truncated=maker.truncation.texts - cut,
+        coverage=next(iter(added([maker], known).values()), None),
         seconds={"fit": round(fitted - started, 3), "score": round(scored - fitted, 3)},
     )
 
@@ -161,7 +167,7 @@ def _sentence_similarity(pairs: Pairs, embedder: Embedder, options: _Options) ->
     return _similarity(pairs, EmbeddedTexts(embedder), options)
 
 
-def _similarity(pairs: Pairs, vectors: WordVectors, options: _Options) -> Found:
+def _similarity(pairs: Pairs, vectors: WordLookup, options: _Options) -> Found:
     found = similarity(pairs, vectors, unknown=options.unknown, seed=options.seed, progress=options.progress)
     measures: Measures = {"Spearman": found.spearman, "Pearson": found.pearson}
     return Found(measures, "pairs", found.pairs, found.covered, {"Spearman": found.interval})
@@ -194,7 +200,7 @@ def _section(part: Answers, unknown: Unknown) -> dict[str, Any]:
 
 
 def _vocabulary(
-    sections: list[Section], vectors: WordVectors, options: _Options, name: str
+    sections: list[Section], vectors: WordLookup, options: _Options, name: str
 ) -> tuple[Sequence[str], Matrix, str]:
     """The words that may answer, their vectors, and whose words they are."""
     own, asked = vectors.vocabulary(), options.vocabulary

@@ -18,7 +18,7 @@ from ragembed.errors import DatasetError, EmbeddingError
 from ragembed.eval.quality.correlation import pearson, spearman, spearman_interval
 from ragembed.eval.quality.pair_files import Pairs
 from ragembed.eval.quality.progress import Counted, part_of
-from ragembed.eval.quality.words import Known, WordVectors, cosines, embedded
+from ragembed.eval.quality.words import Known, WordLookup, cosines, embedded
 
 Unknown = Literal["skip", "zero"]
 """What is done with a pair or question of which something is unknown: left out, or scored 0."""
@@ -42,7 +42,7 @@ class Similarity:
 
 def similarity(
     pairs: Pairs,
-    vectors: WordVectors,
+    vectors: WordLookup,
     *,
     unknown: Unknown = "skip",
     seed: int = 0,
@@ -82,7 +82,7 @@ def similarity(
 
 
 def pair_cosines(
-    left: Sequence[str], right: Sequence[str], vectors: WordVectors, progress: Counted | None = None
+    left: Sequence[str], right: Sequence[str], vectors: WordLookup, progress: Counted | None = None
 ) -> tuple[Known, NDArray[np.float64]]:
     """Whether both sides of each pair are known, and their cosine (0 where they are not): ``(n,)`` each.
 

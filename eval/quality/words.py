@@ -1,6 +1,6 @@
 """Where vectors of words come from: any embedder, or a table of words such as word2vec and GloVe give.
 
-`WordVectors` is the protocol. An embedder that has it is asked for words as words; any other embeds each word as a
+`WordLookup` is the protocol. An embedder that has it is asked for words as words; any other embeds each word as a
 text of one word.
 """
 
@@ -29,7 +29,7 @@ _SLICE = 256
 
 
 @runtime_checkable
-class WordVectors(Protocol):
+class WordLookup(Protocol):
     """Vectors of single words."""
 
     def word_vectors(self, words: Sequence[str]) -> tuple[Known, Matrix]:
@@ -41,8 +41,18 @@ class WordVectors(Protocol):
         ...
 
 
+@runtime_checkable
+class HasWords(Protocol):
+    """An embedder that has words, be it only after it has learnt them."""
+
+    @property
+    def has_words(self) -> bool:
+        """Whether `WordLookup` answers already."""
+        ...
+
+
 class EmbeddedTexts:
-    """An embedder as `WordVectors`: a word is embedded as a text of its own.
+    """An embedder as `WordLookup`: a word is embedded as a text of its own.
 
     Dense embedders embed it as a document, without a query's prompt; sparse ones as a query, as idf stands on that side
     (cosines of TF-IDF vectors with idf agree better with people: 0.72 instead of 0.70 on STS-B). What gets a vector of
@@ -95,12 +105,12 @@ class WordTable:
         return word.lower() if self.ignore_case else word
 
 
-def word_vectors_of(embedder: Embedder | WordVectors) -> WordVectors:
+def word_vectors_of(embedder: Embedder | WordLookup) -> WordLookup:
     """`embedder` itself where it knows words, else each word embedded as a text."""
-    return embedder if isinstance(embedder, WordVectors) else EmbeddedTexts(embedder)
+    return embedder if isinstance(embedder, WordLookup) else EmbeddedTexts(embedder)
 
 
-def embedded(texts: Sequence[str], vectors: WordVectors, tell: Share | None = None) -> tuple[Known, Matrix]:
+def embedded(texts: Sequence[str], vectors: WordLookup, tell: Share | None = None) -> tuple[Known, Matrix]:
     """As ``vectors.word_vectors(texts)``, checked to be finite; `tell` hears which share of the texts is done."""
     known: list[Known] = []
     rows: list[Matrix] = []

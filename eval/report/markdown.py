@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ragembed.eval.page import storable
 from ragembed.eval.report.text import (
     MISSING,
     decimals,
@@ -16,7 +17,6 @@ from ragembed.eval.report.text import (
     labels,
     probability,
     size,
-    storable,
 )
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$]|(?<!\w)@(?=\w))")  # an @ only where it would call somebody

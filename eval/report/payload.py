@@ -10,12 +10,11 @@ passages-D-B       the same for the passages that hits point to; equal passages 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
-from ragembed.errors import DatasetError
+from ragembed.eval.page import script_json
 from ragembed.eval.report.views import views
 
 BLOCK = 256
@@ -36,21 +35,6 @@ def blocks(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
             hits = [[_hit(hit, passages) for hit in found] for found in result.get("hits", [])]
             yield f"hits-{number}-{system}", script_json(hits)
         yield from _paged(f"passages-{number}", list(passages))
-
-
-def script_json(value: Any) -> str:
-    """`value` as JSON in which nothing can end or comment out a ``<script>`` element.
-
-    An HTML parser looks inside a script only for ``<``; U+2028 and U+2029 ended lines in JavaScript before 2019.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except ValueError as error:
-        raise DatasetError(
-            "the report holds NaN or an infinite number, which JSON cannot",
-            "store null where there is no number",
-        ) from error
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _summary(report: dict[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 MISSING = "–"
-
-_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-
-def storable(text: str) -> str:
-    """`text` with everything that UTF-8 cannot hold, or that no text should, replaced by U+FFFD."""
-    return _CONTROLS.sub("\ufffd", _HALF_CHARACTERS.sub("\ufffd", text))
 
 
 def decimals(value: float | None, digits: int = 3) -> str:

@@ -24,6 +24,8 @@ from ragembed.spec import Spec
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from ragembed.embed.coverage import Coverage
+
 Dense = NDArray[np.float32]
 """``(n, dimension)``, C-contiguous."""
 
@@ -81,6 +83,11 @@ class Embedder(ABC):
         return Truncation()
 
     @property
+    def coverage(self) -> Coverage | None:
+        """How many tokens had a vector so far; None for an embedder that goes by no vocabulary of its own."""
+        return None
+
+    @property
     def max_tokens(self) -> int | None:
         """How many tokens of its `tokenizer_name` one text may have before it is cut; None: no limit."""
         return None
@@ -118,6 +125,10 @@ class Embedder(ABC):
 
     def made_with(self) -> dict[str, str]:
         """Versions of packages that decide the vectors: told where probes differ, compared nowhere."""
+        return {}
+
+    def learnt_from(self) -> dict[str, Any]:
+        """What is worth telling of the texts that it learnt from, as JSON values: recorded, and compared nowhere."""
         return {}
 
     def forget(self, kept: Iterable[str]) -> bool:

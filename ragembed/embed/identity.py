@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ragembed.config import EmbedderRecord
     from ragembed.embed.base import Embedder
 
-_APART = frozenset({"probes", "made_with"})
+_APART = frozenset({"probes", "made_with", "learnt_from"})
 """Keys that are not compared for equality."""
 _LABELS = {
     "state": "weights",
@@ -48,6 +48,7 @@ def record(embedder: Embedder) -> dict[str, Any]:
     identity = {
         **embedder.identity(),
         "made_with": embedder.made_with(),
+        **({"learnt_from": learnt_from} if (learnt_from := embedder.learnt_from()) else {}),
         "probes": {"version": probes.VERSION, **embedder.probe()},
     }
     plain: dict[str, Any] = json.loads(json.dumps(identity))

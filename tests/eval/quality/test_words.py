@@ -11,8 +11,8 @@ from ragembed.errors import EmbeddingError
 from ragembed.eval.quality import words as module
 from ragembed.eval.quality.words import (
     EmbeddedTexts,
+    WordLookup,
     WordTable,
-    WordVectors,
     check_finite,
     cosines,
     embedded,
@@ -60,7 +60,7 @@ def test_sparse_words_are_weighted_with_idf() -> None:
 
 def test_who_has_words_is_asked_for_them() -> None:
     table = WordTable(["a"], np.ones((1, 2), np.float32))
-    assert isinstance(table, WordVectors)
+    assert isinstance(table, WordLookup)
     assert word_vectors_of(table) is table
 
 

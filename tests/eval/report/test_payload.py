@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragembed.errors import DatasetError
-from ragembed.eval.report.payload import BLOCK, blocks, script_json
+from ragembed.eval.page import script_json
+from ragembed.eval.report.payload import BLOCK, blocks
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -1,0 +1,120 @@
+"""Passages to vectors, tokens a second on one core: every pooling, and gensim's ``get_mean_vector`` beside.
+
+The same reviews of IMDB, the same random vectors for all words that stand five times or more, one thread. Ours cuts the
+text itself; gensim has no tokenizer for it, so it is measured twice: over tokens that are cut already, and with
+``simple_preprocess``, its own way to cut. Alternating, after one round that is not counted, in processor time.
+
+    python -m ragembed.eval.bench.pooling [--texts 2000] [--dimension 100] [--repeat 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import islice
+
+import numpy as np
+
+from ragembed.embed.base import Dense
+from ragembed.embed.words.common import Common
+from ragembed.embed.words.learnt import Learnt
+from ragembed.embed.words.passages import PassageVectors
+from ragembed.embed.words.pooling import POOLINGS
+from ragembed.embed.words.tokens import tokenizer
+from ragembed.embed.words.vectors import WordVectors
+from ragembed.eval.bench.harness import SHARED, machine, table
+from ragembed.threads import set_threads
+
+_MIN_COUNT = 5
+
+
+def ours(vectors: WordVectors, pooling: str) -> PassageVectors:
+    """The pooling with what it would have learnt: some weights, and some directions to take out."""
+    kind, words = POOLINGS[pooling](), list(vectors.words)
+    if not kind.weighs:
+        return PassageVectors(vectors, kind)
+    random = np.random.default_rng(1)
+    directions = np.linalg.qr(random.normal(size=(vectors.dimension, kind.directions)))[0].T.astype(
+        np.float32
+    )
+    common = Common(directions, np.full(kind.directions, 0.5, np.float32))
+    weights = random.random(len(words), np.float32)
+    return PassageVectors(vectors, kind, Learnt(words, weights, 1.0, common, 0, 0))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--dimension", type=int, default=100)
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    set_threads(1)
+    with gzip.open(SHARED / "imdb" / "corpus.txt.gz", "rt", encoding="utf-8") as file:
+        texts = [line.rstrip("\n") for line in islice(file, options.texts)]
+    tokens = [tokenizer("words").tokens(text) for text in texts]
+    counts = Counter(token for each in tokens for token in each)
+    words = [word for word, count in counts.most_common() if count >= _MIN_COUNT]
+    rows = np.random.default_rng(0).normal(size=(len(words), options.dimension)).astype(np.float32)
+    made = {name: ours(WordVectors(words, rows), name) for name in POOLINGS}
+    runs: dict[str, Callable[[], object]] = {
+        f"ours, {name}": partial(each.embed, texts) for name, each in made.items()
+    }
+    runs |= gensim_runs(words, rows, texts, tokens)
+    seconds = processor_seconds(runs, options.repeat)
+    total = sum(map(len, tokens))
+    whole = seconds["gensim, cut by simple_preprocess"]
+    cells = [
+        [name, f"{total / took / 1e6:.2f}", f"{whole / took:.1f}", len(texts) / took]
+        for name, took in seconds.items()
+    ]
+    print(machine("gensim"))
+    print(f"{len(texts):,} texts, {total:,} tokens, {len(words):,} words of {options.dimension} dimensions\n")
+    table(["", "million tokens/s", "times gensim with cutting", "texts/s"], cells)
+
+
+def processor_seconds(runs: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
+    """As `alternate`, but the time that the processor worked for each, which others on the machine take no part of."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(repeat + 1):
+        for name, run in runs.items():
+            started = time.process_time()
+            run()
+            if turn:
+                seconds[name].append(time.process_time() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def gensim_runs(
+    words: list[str], rows: Dense, texts: list[str], tokens: list[list[str]]
+) -> dict[str, Callable[[], object]]:
+    """The mean of each text by gensim, scaled to length 1; a text without known words is left out."""
+    from gensim.models import KeyedVectors
+    from gensim.utils import simple_preprocess
+
+    keyed = KeyedVectors(rows.shape[1])
+    keyed.add_vectors(words, rows)
+    known = keyed.key_to_index
+
+    def mean(each: list[str]) -> object:
+        if known.keys().isdisjoint(each):
+            return None
+        return keyed.get_mean_vector(each, pre_normalize=False, post_normalize=True)
+
+    return {
+        "gensim, tokens given": lambda: [mean(each) for each in tokens],
+        "gensim, cut by simple_preprocess": lambda: [
+            mean(simple_preprocess(text, min_len=1, max_len=100)) for text in texts
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Where a model lies: the published pair of ``options.json`` and HDF5, or our folder with safetensors.
+
+Our folder holds ``options.json`` (the published form), ``elmo.safetensors`` (tensors under their published names)
+and ``elmo.json`` (the tokenizer, and for a model that was trained here its words and how it was trained).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ragembed.embed.elmo.hdf5 import read_hdf5, write_hdf5
+from ragembed.embed.elmo.options import Options
+from ragembed.embed.elmo.weights import Weights, check, check_finite, digest, shapes
+from ragembed.errors import EmbeddingError
+
+OPTIONS, TENSORS, INFO = "options.json", "elmo.safetensors", "elmo.json"
+
+
+@dataclass(frozen=True)
+class ElmoFiles:
+    """A model as it lies on disk."""
+
+    options: Options
+    weights: Weights
+    info: dict[str, Any] = field(default_factory=dict)
+    """JSON: ``tokenizer``, ``words``, ``settings``, ``perplexities`` ... where they are known."""
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of options and weights, the same before and after `save` and `export`."""
+        return digest(self.options, self.weights)
+
+    def save(self, folder: Path) -> None:
+        """Write our folder; opening it needs no h5py."""
+        from safetensors.numpy import save
+
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OPTIONS).write_text(json.dumps(self.options.to_json(), indent=1) + "\n", encoding="utf-8")
+        (folder / INFO).write_text(json.dumps(self.info) + "\n", encoding="utf-8")
+        _replace(folder / TENSORS, save(dict(self.weights)))
+
+    def export(self, folder: Path) -> None:
+        """Write ``options.json`` and ``weights.hdf5`` as they are published, for other programs."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OPTIONS).write_text(json.dumps(self.options.to_json(), indent=1) + "\n", encoding="utf-8")
+        write_hdf5(folder / "weights.hdf5", self.weights)
+
+
+def open_elmo(path: str | Path, options: str | Path | None = None) -> ElmoFiles:
+    """The model in `path`: our folder, a folder with published files, or an HDF5 file.
+
+    The options of an HDF5 file are `options`, else the one file beside it whose name ends in ``options.json``.
+    Raises `EmbeddingError` where there is no such model or it is damaged.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir() and (path / TENSORS).is_file():
+        return _open_folder(path)
+    weights = _only(path, ("*.hdf5", "*.h5"), "weights in HDF5") if path.is_dir() else path
+    if not weights.is_file():
+        raise EmbeddingError(
+            f"{path} is no model of ELMo", "name the folder with options.json and the weights"
+        )
+    read = Options.read(_options_beside(weights) if options is None else Path(options).expanduser())
+    return ElmoFiles(read, read_hdf5(weights, read), {"tokenizer": {"kind": "cased"}})
+
+
+def convert(path: str | Path, folder: str | Path, options: str | Path | None = None) -> ElmoFiles:
+    """Write the model in `path` to `folder` in our form, so that h5py is needed only this once."""
+    files = open_elmo(path, options)
+    files.save(Path(folder))
+    return files
+
+
+def _open_folder(folder: Path) -> ElmoFiles:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    options = Options.read(folder / OPTIONS)
+    path = folder / TENSORS
+    try:
+        tensors = load_file(path)
+        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, SafetensorError) as error:
+        raise EmbeddingError(
+            f"the model in {folder} is damaged ({error})", "convert or train it again"
+        ) from error
+    if not isinstance(info, Mapping):
+        raise EmbeddingError(f"{folder / INFO} holds no JSON object", "convert or train it again")
+    check(options, {name: tuple(each.shape) for name, each in tensors.items()}, path)
+    weights = {name: np.ascontiguousarray(tensors[name], np.float32) for name in shapes(options)}
+    check_finite(weights, path)
+    return ElmoFiles(options, weights, dict(info))
+
+
+def _options_beside(weights: Path) -> Path:
+    prefix = weights.name.partition("weights")[0]
+    own = weights.with_name(f"{prefix}{OPTIONS}")  # elmo_2x4096_weights.hdf5 has elmo_2x4096_options.json
+    return own if own.is_file() else _only(weights.parent, (f"*{OPTIONS}",), OPTIONS)
+
+
+def _only(folder: Path, patterns: tuple[str, ...], what: str) -> Path:
+    """The one file of `folder` that fits; weights are told from activations by their name, where both are HDF5."""
+    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    if len(found) > 1:
+        found = [path for path in found if "weights" in path.name] or found
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found[:4]) or "none"
+        raise EmbeddingError(f"{folder} has {len(found)} files that may be {what} ({names})", "name the file")
+    return found[0]
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)

@@ -1,0 +1,95 @@
+"""What a trainer of word vectors is. The loop that runs one, with checkpoints, is `ragembed.embed.words.train.run`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragembed.embed.words.corpus import TokenCorpus
+from ragembed.embed.words.train.reading import Reading
+from ragembed.embed.words.vectors import WordVectors
+
+Arrays = Mapping[str, NDArray[Any]]
+
+Tell = Callable[[str, float, float | None], None]
+"""Called with what is being done, which share of it is done (0 to 1), and the loss so far where there is one."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """An earlier model to go on from: what `Trainer.arrays` and `Trainer.meta` gave when it was finished."""
+
+    vectors: WordVectors
+    arrays: Arrays
+    meta: Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Trainer(ABC):
+    """One training. Subclasses are dataclasses whose fields are its settings, checked in ``__post_init__``."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def rounds(self) -> int:
+        """How many rounds (epochs) there are."""
+
+    def default_reading(self) -> Reading:
+        """How texts are read where the user does not say."""
+        return Reading()
+
+    @abstractmethod
+    def prepare(self, corpus: TokenCorpus, folder: Path, start: Start | None, tell: Tell) -> None:
+        """All that comes before the first round. What takes long is kept in `folder`, and found there after a kill.
+
+        With `start` the words of the earlier model are the first of ``corpus.words``, in their order.
+        """
+
+    @abstractmethod
+    def round(self, number: int, tell: Tell) -> float:
+        """Go once through the corpus; returns the mean loss per pair."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """The weights and what belongs to them: with `meta` all that is needed to go on from here."""
+
+    def meta(self) -> dict[str, Any]:
+        """What else is needed, as JSON values: the state of random generators."""
+        return {}
+
+    @abstractmethod
+    def restore(self, arrays: Arrays, meta: Mapping[str, Any]) -> None:
+        """Back to where `arrays` and `meta` were taken; called after `prepare`."""
+
+    @abstractmethod
+    def result(self) -> WordVectors:
+        """The vectors as they are now, with counts."""
+
+    def save(self, folder: Path, info: Mapping[str, Any]) -> None:
+        """Write the model to the empty `folder`, with `info` on how it was made."""
+        vectors = self.result()
+        vectors.info.update(info)
+        vectors.save(folder)
+
+    def settings(self) -> dict[str, Any]:
+        """The fields, as JSON values."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+
+
+def check_finite(name: str, loss: float, arrays: Arrays) -> None:
+    """Raise `EmbeddingError` where the loss or any weight is NaN or infinite."""
+    from ragembed.errors import EmbeddingError
+
+    wrong = next((key for key, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()), None)
+    if not np.isfinite(loss) or wrong is not None:
+        raise EmbeddingError(
+            f"training {name} diverged: {'the loss' if wrong is None else wrong} is NaN or infinite",
+            "lower the learning rate (learning_rate), or take out texts that repeat one word for ever",
+        )

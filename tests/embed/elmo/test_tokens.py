@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragembed.embed.elmo.tokens import CasedTokenizer, mark, sentence_ends, sentences
+from ragembed.embed.words.tokens import tokenizer
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Don't go (yet)!", "Don 't go ( yet ) !"),
+        ("The U.S. paid $1,200.50 at 12:30...", "The U.S. paid $ 1,200.50 at 12:30 ..."),
+        ("a well-known café's \u201cmenu\u201d", "a well-known café 's “ menu ”"),
+        ("x--y == z", "x -- y == z"),
+        ("  \n\t", ""),
+    ],
+)
+def test_tokens(text: str, tokens: str) -> None:
+    assert CasedTokenizer().tokens(text) == tokens.split()
+
+
+@given(st.text())
+def test_nothing_visible_is_lost(text: str) -> None:
+    assert "".join(CasedTokenizer().tokens(text)) == "".join(text.split())
+
+
+def test_it_is_known_by_its_name() -> None:
+    assert isinstance(tokenizer("cased"), CasedTokenizer)
+
+
+def test_sentences_end_at_stops() -> None:
+    text = "It is late . “ Is it ? ” he asked . Mr. X said etc. and so on"
+    assert [" ".join(each) for each in sentences(text.split(), 50)] == [
+        "It is late .",
+        "“ Is it ? ” he asked .",
+        "Mr. X said etc. and so on",
+    ]
+
+
+def test_long_sentences_are_cut() -> None:
+    assert sentences(list("abcdefg"), 3) == [["a", "b", "c"], ["d", "e", "f"], ["g"]]
+
+
+@given(st.lists(st.sampled_from(["a", "B", ".", "?", '"', ")"])), st.integers(1, 5))
+def test_no_token_is_lost(tokens: list[str], longest: int) -> None:
+    parts = sentences(tokens, longest)
+    assert [token for part in parts for token in part] == tokens
+    assert all(0 < len(part) <= longest for part in parts)
+    marks = np.array([mark(token) for token in tokens], np.uint8)
+    assert sentence_ends(marks).tolist()[-1:] == ([len(tokens)] if tokens else [])

@@ -1,0 +1,219 @@
+"""gensim's files, read without unpickling them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ragembed.embed.words import open_word_vectors
+from ragembed.embed.words.formats.gensim import from_gensim
+from ragembed.errors import EmbeddingError
+
+SENTENCES = [["the", "naïve", "日本", "a"], ["the", "a"], ["the"]] * 9
+REMEDY = "save_word2vec_format"
+
+
+@pytest.fixture(scope="module")
+def word2vec() -> Any:
+    from gensim.models import Word2Vec
+
+    return Word2Vec(SENTENCES, vector_size=5, min_count=1, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def fasttext() -> Any:
+    from gensim.models import FastText
+
+    return FastText(SENTENCES, vector_size=5, min_count=1, epochs=1, bucket=40)
+
+
+@pytest.mark.parametrize("name", ["a.kv", "a.kv.gz", "[a]*.kv"])
+@pytest.mark.parametrize("apart", [0, 10**9], ids=["apart", "inline"])
+@pytest.mark.parametrize("whole", [False, True], ids=["vectors", "model"])
+def test_word2vec(word2vec: Any, tmp_path: Path, name: str, apart: int, whole: bool) -> None:
+    (word2vec if whole else word2vec.wv).save(str(tmp_path / name), sep_limit=apart)
+    found = open_word_vectors(tmp_path / name)
+    assert list(found.words) == word2vec.wv.index_to_key == ["the", "a", "日本", "naïve"]
+    assert (found.vectors == word2vec.wv.vectors).all()
+    assert found.counts is not None
+    assert found.counts.tolist() == [27, 18, 9, 9]
+    assert (found.info["format"], found.info["warnings"]) == ("gensim KeyedVectors", {})
+
+
+@pytest.mark.parametrize("apart", [0, 10**9], ids=["apart", "inline"])
+@pytest.mark.parametrize("whole", [False, True], ids=["vectors", "model"])
+def test_fasttext(fasttext: Any, tmp_path: Path, apart: int, whole: bool) -> None:
+    (fasttext if whole else fasttext.wv).save(str(tmp_path / "a"), sep_limit=apart)
+    found = open_word_vectors(tmp_path / "a")
+    assert np.allclose(found.vectors, fasttext.wv.vectors, atol=1e-7)
+    assert np.allclose(found.word_vectors(["theatre"])[1][0], fasttext.wv["theatre"], atol=1e-7)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_protocol(word2vec: Any, tmp_path: Path, protocol: int) -> None:
+    (tmp_path / "a").write_bytes(pickle.dumps(word2vec.wv, protocol))
+    found = open_word_vectors(tmp_path / "a")
+    assert (found.vectors == word2vec.wv.vectors).all()
+    assert list(found.words) == word2vec.wv.index_to_key
+
+
+def test_limit(word2vec: Any, tmp_path: Path) -> None:
+    word2vec.wv.save(str(tmp_path / "a"))
+    found = open_word_vectors(tmp_path / "a", limit=2)
+    assert list(found.words) == ["the", "a"]
+    assert found.counts is not None
+    assert found.counts.tolist() == [27, 18]
+
+
+def test_an_older_gensims_names(tmp_path: Path) -> None:
+    from gensim.models import KeyedVectors
+
+    class Vocab:
+        def __init__(self, count: int) -> None:
+            self.count = count
+
+    keyed = KeyedVectors.__new__(KeyedVectors)
+    table = np.array([[1, 2], [3, 4]], np.float64)
+    Vocab.__module__, Vocab.__qualname__ = "gensim.models.keyedvectors", "Vocab"
+    gensim = __import__("gensim.models.keyedvectors", fromlist=["Vocab"])
+    before = getattr(gensim, "Vocab", None)
+    gensim.Vocab = Vocab
+    try:
+        keyed.__dict__.clear()
+        keyed.__dict__.update(
+            index2word=["a", "b"], syn0=np.asfortranarray(table), vocab={"a": Vocab(7), "b": Vocab(3)}
+        )
+        (tmp_path / "a").write_bytes(pickle.dumps(keyed, 4))
+    finally:
+        gensim.Vocab = before
+    found = open_word_vectors(tmp_path / "a")
+    assert found.vectors.tolist() == table.tolist()
+    assert found.counts is not None
+    assert found.counts.tolist() == [7, 3]
+
+
+def test_a_file_beside_it_that_is_gone_or_pickled(word2vec: Any, tmp_path: Path) -> None:
+    word2vec.wv.save(str(tmp_path / "a"), sep_limit=0)
+    beside = tmp_path / "a.vectors.npy"
+    for damage in (
+        lambda: np.save(beside, np.array([{}], object)),
+        lambda: np.save(beside, np.array(["a"])),
+        lambda: np.save(beside, np.zeros((3, 5), np.float32)),
+        lambda: beside.write_bytes(b"no numbers"),
+        beside.unlink,
+    ):
+        damage()
+        with pytest.raises(EmbeddingError, match=REMEDY):
+            open_word_vectors(tmp_path / "a")
+
+
+def test_a_changed_file_beside_it_is_read_again(word2vec: Any, tmp_path: Path) -> None:
+    word2vec.wv.save(str(tmp_path / "a"), sep_limit=0)
+    before = open_word_vectors(tmp_path / "a").vectors[0, 0]
+    np.save(tmp_path / "a.vectors.npy", word2vec.wv.vectors + 1)
+    assert open_word_vectors(tmp_path / "a").vectors[0, 0] != before
+
+
+class Evil:
+    """Its pickle calls a function that leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return (os.mkdir, (str(self.mark),))
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_nothing_is_called(word2vec: Any, tmp_path: Path, protocol: int) -> None:
+    mark = tmp_path / "called"
+    (tmp_path / "evil").write_bytes(pickle.dumps(Evil(mark), protocol))
+    with pytest.raises(EmbeddingError, match=REMEDY):
+        open_word_vectors(tmp_path / "evil")
+    from gensim.models import KeyedVectors
+
+    keyed = KeyedVectors(2)
+    keyed.add_vectors(["a"], np.ones((1, 2), np.float32))
+    keyed.extra = Evil(mark)
+    (tmp_path / "hidden").write_bytes(pickle.dumps(keyed, protocol))
+    assert list(open_word_vectors(tmp_path / "hidden").words) == ["a"]
+    keyed.vectors = Evil(mark)
+    (tmp_path / "vectors").write_bytes(pickle.dumps(keyed, protocol))
+    with pytest.raises(EmbeddingError, match=REMEDY):
+        open_word_vectors(tmp_path / "vectors")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        [],
+        "text",
+        7,
+        {"index_to_key": ["a"]},
+        np.ones(3),
+        b"bytes",
+        (1, 2),
+        Path("a"),
+        {1, 2},
+        range(3),
+        1.5,
+        None,
+    ],
+)
+def test_other_pickles(tmp_path: Path, value: Any) -> None:
+    (tmp_path / "a").write_bytes(pickle.dumps(value, 4))
+    with pytest.raises(EmbeddingError, match=REMEDY):
+        open_word_vectors(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"index_to_key": "the"},
+        {"index_to_key": [1, 2]},
+        {"index_to_key": ["a", "b"], "vectors": None},
+        {"index_to_key": ["a", "b"], "vectors": np.ones((3, 2))},
+        {"index_to_key": ["a", "b"], "vectors": np.ones(2)},
+        {"index_to_key": ["a", "b"], "vectors": np.array(["x", "y"])},
+        {"index_to_key": ["a", "b"], "vectors": np.array([None, None])},
+        {"index_to_key": ["a", "b"], "vectors": np.ones((2, 2), np.complex64)},
+        {"index_to_key": ["a", "b"], "vectors": np.full((2, 2), np.nan)},
+        {"index_to_key": ["a"], "vectors_vocab": np.ones((1, 2)), "vectors_ngrams": np.ones((1, 2))},
+        {
+            "index_to_key": ["a"],
+            "vectors_vocab": np.ones((1, 2)),
+            "vectors_ngrams": np.ones((4, 2)),
+            "compatible_hash": True,
+            "bucket": 5,
+        },
+    ],
+)
+def test_damaged_states(tmp_path: Path, state: dict[str, Any]) -> None:
+    from gensim.models import KeyedVectors
+
+    keyed = KeyedVectors.__new__(KeyedVectors)
+    keyed.__dict__.clear()
+    keyed.__dict__.update(state)
+    (tmp_path / "a").write_bytes(pickle.dumps(keyed, 4))
+    with pytest.raises(EmbeddingError) as caught:
+        open_word_vectors(tmp_path / "a")
+    assert "\n" not in str(caught.value)
+
+
+def test_in_memory(word2vec: Any, fasttext: Any) -> None:
+    for model in (word2vec, word2vec.wv):
+        found = from_gensim(model)
+        assert list(found.words) == word2vec.wv.index_to_key
+        assert (found.vectors == word2vec.wv.vectors).all()
+        assert found.counts is not None
+        assert found.counts.tolist() == [27, 18, 9, 9]
+    found = from_gensim(fasttext)
+    assert np.allclose(found.word_vectors(["theatre"])[1][0], fasttext.wv["theatre"], atol=1e-7)

@@ -1,0 +1,120 @@
+"""fastText's n-grams, against a plain version written from its paper and code, and against gensim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragembed.embed.words import subwords as module
+from ragembed.embed.words.subwords import Subwords, ngram_buckets
+from ragembed.errors import EmbeddingError
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+def plain_hash(ngram: bytes) -> int:
+    value = 2166136261
+    for byte in ngram:
+        value = ((value ^ (byte if byte < 128 else byte | 0xFFFFFF00)) * 16777619) & 0xFFFFFFFF
+    return value
+
+
+def plain_ngrams(word: str, minn: int, maxn: int) -> list[str]:
+    whole = f"<{word}>"
+    spans = [(at, at + n) for at in range(len(whole)) for n in range(minn, maxn + 1) if at + n <= len(whole)]
+    return [
+        whole[start:end] for start, end in spans if (start, end) not in ((0, 1), (len(whole) - 1, len(whole)))
+    ]
+
+
+@given(
+    words=st.lists(TEXTS, max_size=5),
+    minn=st.integers(1, 4),
+    size=st.integers(0, 3),
+    buckets=st.integers(1, 99),
+)
+def test_equals_the_plain_version(words: list[str], minn: int, size: int, buckets: int) -> None:
+    numbers, counts = ngram_buckets(words, minn, minn + size, buckets)
+    assert counts.tolist() == [len(plain_ngrams(word, minn, minn + size)) for word in words]
+    for word, found in zip(words, np.split(numbers, np.cumsum(counts)[:-1] if words else []), strict=False):
+        expected = [plain_hash(ngram.encode()) % buckets for ngram in plain_ngrams(word, minn, minn + size)]
+        assert sorted(found.tolist()) == sorted(expected)
+
+
+def test_by_hand() -> None:
+    # <ab>: <a ab b> of two, <ab ab> of three; of one only a and b
+    assert plain_ngrams("ab", 1, 3) == ["<a", "<ab", "a", "ab", "ab>", "b", "b>"]
+    assert ngram_buckets(["ab"], 1, 3, 10**9)[1].tolist() == [7]
+    assert ngram_buckets(["ab"], 3, 6, 10**9)[1].tolist() == [3]
+    assert ngram_buckets(["</s>", ""], 1, 9, 5)[1].tolist() == [
+        0,
+        1,
+    ]  # "<>" is one; the end of a sentence has none
+    assert ngram_buckets(["ab"], 0, 0, 5)[1].tolist() == [0]
+    assert ngram_buckets(["ab"], 1, 3, 0)[1].tolist() == [0]
+
+
+@given(word=TEXTS.filter(bool), minn=st.integers(1, 4), size=st.integers(0, 3))
+def test_equals_gensim(word: str, minn: int, size: int) -> None:
+    from gensim.models.fasttext import ft_ngram_hashes
+
+    found = ngram_buckets([word], minn, minn + size, 1000)[0]
+    assert sorted(found.tolist()) == sorted(ft_ngram_hashes(word, minn, minn + size, 1000))
+
+
+TABLE = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+
+
+def test_a_vector_is_the_mean_over_the_ngrams() -> None:
+    subwords = Subwords(3, 5, 50, TABLE)
+    rows = ngram_buckets(["naïve"], 3, 5, 50)[0]
+    found = subwords.vector("naïve")
+    assert found is not None
+    assert np.allclose(found, TABLE[rows].astype(np.float64).mean(axis=0), atol=1e-7)
+    assert Subwords(5, 6, 50, TABLE).vector("a") is None  # <a> has three characters
+
+
+def test_only_used_buckets_count() -> None:
+    rows = ngram_buckets(["naïve"], 3, 5, 50)[0]
+    used = np.unique(rows[:4])
+    subwords = Subwords(3, 5, 50, TABLE[used], used)
+    found = subwords.vector("naïve")
+    assert found is not None
+    assert np.allclose(found, TABLE[rows[np.isin(rows, used)]].astype(np.float64).mean(axis=0), atol=1e-7)
+    assert Subwords(3, 5, 50, TABLE[:0], np.zeros(0, np.int64)).vector("naïve") is None
+
+
+@given(words=st.lists(TEXTS, max_size=9))
+def test_many_words_are_as_one_by_one(words: list[str]) -> None:
+    subwords = Subwords(2, 4, 50, TABLE)
+    known, found = subwords.vectors(words)
+    before = module._AT_ONCE
+    module._AT_ONCE = 3
+    try:
+        assert (subwords.vectors(words)[1] == found).all()
+    finally:
+        module._AT_ONCE = before
+    for word, there, vector in zip(words, known, found, strict=True):
+        alone = subwords.vector(word)
+        assert (alone is not None) == there
+        assert alone is None or (alone == vector).all()
+
+
+def test_equals_gensims_fasttext() -> None:
+    from gensim.models import FastText
+
+    model: Any = FastText(
+        [["lettuce", "über", "日本語"]] * 9, vector_size=5, min_count=1, bucket=60, epochs=1
+    )
+    subwords = Subwords(3, 6, 60, model.wv.vectors_ngrams)
+    for word in ("lettuces", "übermut", "日本", "q"):
+        assert np.allclose(subwords.vector(word), model.wv.get_vector(word), atol=1e-7)
+
+
+def test_a_table_of_another_size_is_refused() -> None:
+    with pytest.raises(EmbeddingError, match=r"60 buckets .* \(50, 4\)"):
+        Subwords(3, 6, 60, TABLE)

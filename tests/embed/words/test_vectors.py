@@ -1,0 +1,248 @@
+"""Word vectors: lookups, and the folder that is mapped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragembed.embed.words import WordVectors
+from ragembed.embed.words.formats import folder as module
+from ragembed.embed.words.formats.folder import STATE
+from ragembed.embed.words.subwords import Subwords
+from ragembed.errors import EmbeddingError, StoreError
+
+TABLE = np.arange(30, dtype=np.float32).reshape(10, 3)
+
+
+def example(**more: Any) -> WordVectors:
+    return WordVectors(["the", "Paris", "paris", "the"], TABLE[:4], **more)
+
+
+def full() -> WordVectors:
+    used = np.array([1, 3, 5, 7])
+    return example(
+        counts=np.array([9, 4, 2, 1]),
+        subwords=Subwords(2, 3, 9, TABLE[:4] + 0.5, used),
+        info={"method": "fasttext", "tokenizer": {"kind": "words"}},
+    )
+
+
+def test_lookups() -> None:
+    vectors = example()
+    assert (len(vectors), vectors.dimension) == (4, 3)
+    assert vectors.rows(["paris", "the", "PARIS", ""]).tolist() == [2, 0, -1, -1]  # the first of equal words
+    known, found = vectors.word_vectors(["Paris", "PARIS", "London"])
+    assert known.tolist() == [True, True, False]
+    assert found.tolist() == [
+        TABLE[1].tolist(),
+        TABLE[2].tolist(),
+        [0, 0, 0],
+    ]  # as written, in lower case, not at all
+    assert vectors.rows([]).shape == (0,)
+    assert vectors.word_vectors([])[1].shape == (0, 3)
+
+
+def test_unknown_words_are_made_of_ngrams() -> None:
+    subwords = Subwords(1, 2, 10, TABLE)
+    known, found = example(subwords=subwords).word_vectors(["the", "xyz"])
+    assert known.tolist() == [True, True]
+    assert (found[1] == subwords.vector("xyz")).all()
+    assert (found[0] == TABLE[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("parts", "fault"),
+    [
+        ({"vectors": TABLE[:2]}, r"1 words and vectors of shape \(2, 3\)"),
+        ({"counts": np.ones(2, np.int64)}, "1 words and 2 counts"),
+        ({"subwords": Subwords(1, 2, 10, TABLE[:, :2])}, "have 3 dimensions, those of n-grams 2"),
+    ],
+)
+def test_parts_that_do_not_fit(parts: dict[str, Any], fault: str) -> None:
+    with pytest.raises(EmbeddingError, match=fault):
+        WordVectors(**{"words": ["a"], "vectors": TABLE[:1], **parts})
+
+
+@settings(max_examples=30)
+@given(words=st.lists(st.text(st.characters(), max_size=9), min_size=1, max_size=9), counted=st.booleans())
+def test_what_is_saved_is_opened(words: list[str], counted: bool) -> None:
+    table = np.arange(2 * len(words), dtype=np.float32).reshape(-1, 2)
+    vectors = WordVectors(
+        words, table, counts=np.arange(len(words)) if counted else None, info={"a": [1, "b"]}
+    )
+    with TemporaryDirectory() as folder:
+        vectors.save(Path(folder) / "new" / "er")
+        opened = WordVectors.open(Path(folder) / "new" / "er")
+        assert list(opened.words) == words
+        assert (opened.vectors == table).all()
+        assert (opened.counts is None) == (not counted)
+        assert opened.counts is None or opened.counts.tolist() == list(range(len(words)))
+        assert opened.rows(words).tolist() == vectors.rows(words).tolist()
+        assert (opened.info, opened.digest) == (vectors.info, vectors.digest)
+
+
+def test_ngrams_are_saved(tmp_path: Path) -> None:
+    full().save(tmp_path)
+    opened = WordVectors.open(tmp_path)
+    assert opened.digest == full().digest
+    known, found = opened.word_vectors(["paristhe", "x"])
+    expected = full().word_vectors(["paristhe", "x"])
+    assert (known == expected[0]).all()
+    assert (found == expected[1]).all()
+
+
+def test_nothing_is_held_and_nothing_is_pickled(tmp_path: Path) -> None:
+    full().save(tmp_path)
+    opened = WordVectors.open(tmp_path)
+    assert isinstance(opened.vectors.base, np.memmap)
+    assert not opened.vectors.flags.writeable
+    for path in tmp_path.glob("*.npy"):
+        np.load(path, allow_pickle=False)
+    state = json.loads((tmp_path / STATE).read_text())
+    assert {path.name for path in tmp_path.iterdir()} == {STATE, *(f"{name}.npy" for name in state["arrays"])}
+
+
+def test_the_digest_is_of_what_decides_vectors() -> None:
+    digests = {
+        example().digest,
+        example(counts=np.arange(4)).digest,
+        example(info={"tokenizer": {"kind": "whitespace"}}).digest,
+        example(subwords=Subwords(1, 2, 10, TABLE)).digest,
+        example(subwords=Subwords(1, 3, 10, TABLE)).digest,
+        WordVectors(["the", "Paris", "pari", "sthe"], TABLE[:4]).digest,
+        WordVectors(["the", "Paris", "paris", "the"], TABLE[1:5]).digest,
+        full().digest,
+    }
+    assert len(digests) == 8
+    assert example(info={"losses": [1.0], "source": {"name": "x"}}).digest == example().digest
+
+
+def test_saving_again_replaces_and_leaves_other_files(tmp_path: Path) -> None:
+    (tmp_path / "embedder.json").write_text("{}")
+    full().save(tmp_path)
+    WordVectors.open(tmp_path).save(tmp_path)  # from its own files
+    assert WordVectors.open(tmp_path).digest == full().digest
+    example().save(tmp_path)
+    opened = WordVectors.open(tmp_path)
+    assert (opened.digest, opened.counts, opened.subwords) == (example().digest, None, None)
+    assert not (tmp_path / "counts.npy").exists()
+    assert (tmp_path / "embedder.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("call", range(9))
+def test_a_full_disk_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    example().save(tmp_path / "old")
+    calls = iter(range(100))
+
+    def sync(file: Any) -> None:
+        if next(calls) == call:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ragembed.embed.words.formats.npy.sync", sync)
+    monkeypatch.setattr(module, "sync", sync)
+    for name in ("old", "new/deep"):
+        calls = iter(range(100))
+        with pytest.raises(StoreError, match=r"cannot be written .No space left"):
+            full().save(tmp_path / name)
+    assert WordVectors.open(tmp_path / "old").digest == example().digest
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+ARRAYS = ("vectors", "words", "offsets", "hashes", "order", "counts", "ngrams", "buckets")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("how", ["gone", "empty", "short", "other", "shape", "pickle"])
+def test_a_damaged_array(tmp_path: Path, name: str, how: str) -> None:
+    full().save(tmp_path)
+    path = tmp_path / f"{name}.npy"
+    if how == "gone":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "short":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif how == "other":
+        path.write_bytes(b"%PDF-1.4 no numbers")
+    elif how == "shape":
+        np.save(path, np.zeros((1, 2), np.float64))
+    else:
+        np.save(path, np.array([{}], object))
+    with pytest.raises(EmbeddingError, match=rf"{name}\.npy") as caught:
+        WordVectors.open(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.update(kind="recipes"),
+        lambda state: state.update(version=2),
+        lambda state: state.pop("arrays"),
+        lambda state: state.update(arrays=[]),
+        lambda state: state["arrays"].pop("words"),
+        lambda state: state["arrays"].update(other=state["arrays"]["words"]),
+        lambda state: state.update(ngrams=[1, 2]),
+        lambda state: state.update(ngrams="few"),
+        lambda state: state.update(info=7),
+        lambda state: state["arrays"].update(counts=state["arrays"]["words"]),
+    ],
+)
+def test_a_damaged_state(tmp_path: Path, change: Any) -> None:
+    full().save(tmp_path)
+    state = json.loads((tmp_path / STATE).read_text())
+    change(state)
+    (tmp_path / STATE).write_text(json.dumps(state))
+    with pytest.raises(EmbeddingError):
+        WordVectors.open(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 100_000])
+def test_a_foreign_state(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / STATE).write_bytes(content)
+    with pytest.raises(EmbeddingError):
+        WordVectors.open(tmp_path)
+
+
+def test_a_folder_without_words(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddingError, match="holds no word vectors"):
+        WordVectors.open(tmp_path)
+
+
+def test_rows_out_of_range_are_not_followed(tmp_path: Path) -> None:
+    full().save(tmp_path)
+    order = np.load(tmp_path / "order.npy")
+    np.save(tmp_path / "order.npy", order + 1_000_000)
+    assert WordVectors.open(tmp_path).rows(["the", "x"]).tolist() in ([-1, -1], [3, -1])
+
+
+def test_a_folder_written_anew_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example().save(tmp_path / "words")
+    full().save(tmp_path / "other")
+    map_before = module._map
+
+    def replaced_meanwhile(folder: Path, text: bytes) -> Any:
+        if (tmp_path / "other").exists():
+            shutil.rmtree(folder)
+            (tmp_path / "other").rename(folder)
+        return map_before(folder, text)
+
+    monkeypatch.setattr(module, "_map", replaced_meanwhile)
+    assert WordVectors.open(tmp_path / "words").digest == full().digest
+
+
+def test_info_that_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddingError, match="kept as JSON"):
+        example(info={"settings": object()}).save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
