@@ -5,9 +5,11 @@
    nn.LSTM(proj_size=), which has neither, of the same sizes over the same packed sentences.
 3. Training on a slice of the reviews: tokens per second, and perplexity of held-out text beside that of a model that
    knows only how frequent words are.
-4. nDCG@10 and Spearman's correlation on STS-B of that model, layer by layer, beside word2vec trained on the same slice.
+4. nDCG@10 and Spearman's correlation on STS-B of that model, layer by layer, beside word2vec trained on the same texts.
 
-    python -m ragembed.eval.bench.elmo [--model FOLDER] [--megabytes 1.0] [--epochs 2] [--threads 2]
+    python -m ragembed.eval.bench.elmo [--model FOLDER] [--corpus reviews] [--megabytes 1.0] [--epochs 2] [--threads 2]
+
+``--corpus collections`` trains on the documents that are searched instead of reviews of films.
 """
 
 from __future__ import annotations
@@ -122,36 +124,48 @@ def reviews(megabytes: float) -> list[str]:
     return found
 
 
+def collections() -> list[str]:
+    """The documents of the collections that are searched afterwards."""
+    return [document.text for name in COLLECTIONS for document in load(SHARED / name).documents]
+
+
 def trained(trainer: Trainer, texts: Sequence[str], folder: Path) -> float:
     """Train to `folder`; returns the seconds that the rounds took."""
     return train_to_folder(trainer, texts, folder, reading=trainer.default_reading()).seconds["train"]
 
 
-def word2vec(texts: Sequence[str], folder: Path) -> Embed | None:
-    """Means of word2vec's vectors, as layers of which there is one; None where gensim is not installed."""
+def word2vec(texts: Sequence[str], folder: Path) -> dict[str, Embed]:
+    """Means of word2vec's vectors, as layers of which there is one; nothing where gensim is not installed."""
     from ragembed.embed.words.train.word2vec import Word2VecTrainer
 
     try:
         trained(Word2VecTrainer(dimension=256, workers=1), texts, folder)
     except MissingExtraError:
-        return None
+        return {}
     vectors, cut = WordVectors.open(folder), tokenizer("words")
+    assert vectors.counts is not None  # as after each training
+    shares = vectors.counts / vectors.counts.sum()
 
-    def embed(passages: Sequence[str]) -> Layers:
+    def embed(passages: Sequence[str], a: float | None) -> Layers:
         found = np.zeros((1, len(passages), vectors.dimension), np.float32)
         for number, text in enumerate(passages):
-            known, rows = vectors.word_vectors(cut.tokens(text))
-            if known.any():
-                found[0, number] = rows[known].mean(axis=0)
+            rows = vectors.rows(cut.tokens(text))
+            rows = rows[rows >= 0]
+            if len(rows):
+                weights = np.ones(len(rows)) if a is None else a / (a + shares[rows])
+                found[0, number] = weights @ vectors.vectors[rows] / len(rows)
         return found
 
-    return embed
+    return {
+        "word2vec mean": lambda texts: embed(texts, None),
+        "word2vec sif": lambda texts: embed(texts, 1e-3),
+    }
 
 
 def mixings(layers: int) -> dict[str, Mixing]:
     """What is compared."""
     names = ["mean", *map(str, range(layers))] if layers > 1 else ["mean"]
-    return {name: Mixing.parse(name, layers) for name in names}
+    return {f"layers={name}" if layers > 1 else "": Mixing.parse(name, layers) for name in names}
 
 
 def retrieval(embed: Embed, name: str) -> dict[str, float]:
@@ -190,7 +204,7 @@ def similarity(embed: Embed) -> dict[str, float]:
     one, other = embed(left), embed(right)
     chosen = mixings(len(one))
     if len(one) > 1:
-        chosen["fitted"] = fit_mixing(close[0], close[1])
+        chosen["layers fitted"] = fit_mixing(close[0], close[1])
     found = {}
     for label, mixing in chosen.items():
         cosines = (normalized(mixing.mix(one)) * normalized(mixing.mix(other))).sum(axis=1)
@@ -205,6 +219,7 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, help="a trained model; without it one is trained")
     parser.add_argument("--megabytes", type=float, default=1.0, help="how much of the reviews is read")
+    parser.add_argument("--corpus", choices=["reviews", "collections"], default="reviews")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--threads", type=int, default=available_threads())
@@ -221,7 +236,7 @@ def main() -> None:
     table(["one layer, both directions", "tokens/s", "nn.LSTM without bounds", "ratio"], rows)
     result["recurrence"] = rows
 
-    texts = reviews(options.megabytes)
+    texts = reviews(options.megabytes) if options.corpus == "reviews" else collections()
     sizes = [len(tokenizer("cased").tokens(text)) for text in texts]
     tokens = sum(sizes)
     with tempfile.TemporaryDirectory() as work:
@@ -241,16 +256,16 @@ def main() -> None:
         seconds = time.perf_counter() - started
         result["embedding_tokens_per_second"] = sum(sizes[:200]) / seconds
         print(f"embedding: {result['embedding_tokens_per_second']:,.0f} tokens/s\n")
-        sides: dict[str, Embed] = {"elmo": embedder.pooled_layers}
-        if (other := word2vec(texts, Path(work) / "word2vec")) is not None:
-            sides["word2vec"] = other
+        poolings = {name: ElmoEmbedder(path=str(folder), pooling=name) for name in ("mean", "sif")}
+        sides: dict[str, Embed] = {f"elmo {name}": each.pooled_layers for name, each in poolings.items()}
+        sides |= word2vec(texts, Path(work) / "word2vec")
         columns: dict[str, dict[str, float]] = {}
         for side, embed in sides.items():
             for name in COLLECTIONS:
                 for label, value in retrieval(embed, name).items():
-                    columns.setdefault(f"{side} {label}", {})[name] = value
+                    columns.setdefault(f"{side} {label}".strip(), {})[name] = value
             for label, value in similarity(embed).items():
-                columns.setdefault(f"{side} {label}", {})["sts-b"] = value
+                columns.setdefault(f"{side} {label}".strip(), {})["sts-b"] = value
     names = [*COLLECTIONS, "sts-b"]
     table(
         ["layers", *names],

@@ -1,6 +1,6 @@
 """GloVe: our trainer against Stanford's C program, on the same tokens, in turns within one run.
 
-Run: ``python -m ragembed.eval.bench.glove --theirs CHECKOUT [--texts N] [--rounds 3] [--epochs 25] [--threads 2]``,
+Run: ``python -m ragembed.eval.bench.glove --theirs CHECKOUT [--texts N] [--rounds 3] [--epochs 25] [--seeds 3]``,
 where CHECKOUT is a build of the public repository stanfordnlp/GloVe. Both read one file of the IMDB reviews, cut into
 our words, a text a line; min count 5, window 10, 100 dimensions. Prints medians and ratios for counting and for an
 epoch of training, how near the latter is to what the machine allows, and the loss and the quality of both models.
@@ -76,7 +76,7 @@ class Theirs:
         shuffling = ("-memory", 4, "-seed", 1, "-temp-file", at / "temporary")
         self._run("shuffle", shuffling, at / "pairs", at / "shuffled")
 
-    def train(self, epochs: int) -> tuple[list[float], list[float]]:
+    def train(self, epochs: int, seed: int = 1) -> tuple[list[float], list[float]]:
         """Losses and seconds of the epochs; the first second holds the start of the program."""
         paths = ("-input-file", self.folder / "shuffled", "-vocab-file", self.folder / "vocab")
         settings = (
@@ -122,8 +122,8 @@ class Ours:
         self.tokens, self.folder, self.threads = tokens, folder, threads
         self.trainer = self._trainer()
 
-    def _trainer(self) -> GloVeTrainer:
-        return GloVeTrainer(dimension=DIMENSION, window=WINDOW, workers=self.threads)
+    def _trainer(self, seed: int = 1) -> GloVeTrainer:
+        return GloVeTrainer(dimension=DIMENSION, window=WINDOW, workers=self.threads, seed=seed)
 
     def read(self) -> TokenCorpus:
         """Numbering: the part of `count` that all trainers share."""
@@ -137,10 +137,14 @@ class Ours:
         """Numbering, counting and sorting into tiles."""
         self.prepare(self.read())
 
-    def prepare(self, corpus: TokenCorpus) -> None:
+    def corpus(self) -> TokenCorpus:
+        """What was read last."""
+        return TokenCorpus.open(self.folder / "corpus")
+
+    def prepare(self, corpus: TokenCorpus, seed: int = 1) -> None:
         """Counting and tiling, and the first weights."""
         (self.folder / "files").mkdir(parents=True, exist_ok=True)
-        self.trainer = self._trainer()
+        self.trainer = self._trainer(seed)
         self.trainer.prepare(corpus, self.folder / "files", None, lambda stage, share, loss: None)
 
     @property
@@ -233,28 +237,31 @@ def compare_epochs(theirs: Theirs, ours: Ours, rounds: int) -> None:
     print(limits.describe(DIMENSION), end="\n\n")
 
 
-def compare_models(theirs: Theirs, ours: Ours, words: Sequence[str], epochs: int) -> None:
-    """Loss and quality after as many epochs."""
-    their_losses, their_seconds = theirs.train(epochs)
-    ours.prepare(ours_corpus(ours))
-    our_losses, our_seconds = ours.train(0, epochs)
-    models = {"theirs": theirs.model(words), "ours": ours.model()}
-    after = {name: ours.loss_of(*model) for name, model in models.items()}
-    scores = {name: quality(words, model) for name, model in models.items()}
+def compare_models(theirs: Theirs, ours: Ours, epochs: int, seeds: int) -> None:
+    """Loss and quality after as many epochs, for several seeds: scores of one method differ between them."""
     header = (
-        f"after {epochs} epochs", "seconds", "loss in the last", "loss after it",
-        "WS-353", "SimLex", "MEN", "analogies",
+        f"{epochs} epochs, seed", "seconds an epoch", "loss in the last", "loss after it", "WS-353", "SimLex", "MEN",
+        "analogies",
     )  # fmt: skip
-    told = {"theirs": (sum(their_seconds), their_losses[-1]), "ours": (sum(our_seconds), our_losses[-1])}
-    rows = [(name, *told[name], after[name], *scores[name]) for name in models]
-    table(header, [*rows, ("ours / theirs", *(b / a for a, b in zip(rows[0][1:], rows[1][1:], strict=True)))])  # type: ignore[operator]
-    print("losses by epoch, theirs / ours:")
-    print(" ".join(f"{a:.5f}/{b:.5f}" for a, b in zip(their_losses, our_losses, strict=True)))
-
-
-def ours_corpus(ours: Ours) -> TokenCorpus:
-    """The corpus that was read last."""
-    return TokenCorpus.open(ours.folder / "corpus")
+    corpus = ours.corpus()
+    found: dict[str, list[list[float]]] = {"theirs": [], "ours": []}
+    for seed in range(1, seeds + 1):
+        ours.prepare(corpus, seed)
+        trained = {"theirs": theirs.train(epochs, seed), "ours": ours.train(0, epochs)}
+        models = {"theirs": theirs.model(corpus.words), "ours": ours.model()}
+        for name, (losses, seconds) in trained.items():
+            after, scores = ours.loss_of(*models[name]), quality(corpus.words, models[name])
+            found[name].append([statistics.median(seconds), losses[-1], after, *scores])
+        by_epoch = zip(trained["theirs"][0], trained["ours"][0], strict=True)
+        print(
+            f"seed {seed}, losses by epoch, theirs/ours:",
+            *(f"{a:.5f}/{b:.5f}" for a, b in by_epoch),
+            flush=True,
+        )
+    rows = [(f"{name}, {seed}", *row) for name in found for seed, row in enumerate(found[name], 1)]
+    means = {name: np.mean(values, axis=0) for name, values in found.items()}
+    rows += [(f"{name}, mean", *values.tolist()) for name, values in means.items()]
+    table(header, [*rows, ("ours / theirs", *(means["ours"] / means["theirs"]).tolist())])
 
 
 def main() -> None:
@@ -264,6 +271,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, help="only so many reviews")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     print(machine("numba", "numpy"), end="\n\n")
@@ -275,7 +283,7 @@ def main() -> None:
         steps: list[Callable[[], None]] = [
             lambda: compare_counting(theirs, ours, options.rounds),
             lambda: compare_epochs(theirs, ours, options.rounds),
-            lambda: compare_models(theirs, ours, ours_corpus(ours).words, options.epochs),
+            lambda: compare_models(theirs, ours, options.epochs, options.seeds),
         ]
         for step in steps:
             step()

@@ -35,8 +35,8 @@ TUNING = ("cisi", "med")
 COLLECTIONS = (*TUNING, "cranfield", "scifact")
 METHODS = {
     "word2vec": "word2vec(dimension=100, window=15, sample=0.0001, epochs=2)",
-    "glove": "glove(dimension=100, window=15, x_max=10, epochs=15)",
-    "fasttext": "fasttext(dimension=100, window=15, sample=0.0001, epochs=2)",
+    "glove": "glove(dimension=100, window=15, distance_weighting=false, x_max=10, epochs=10)",
+    "fasttext": "fasttext(dimension=100, window=10, sample=0.0001, epochs=2)",
 }
 OWN = 5_000_000
 """Tokens of own documents in an epoch, IMDB having 11.5 million: CISI's are read 27 times, MED's 31, SciFact's 4."""

@@ -25,8 +25,22 @@ from ragembed.spec import Spec
 
 if TYPE_CHECKING:
     from ragembed.embed.elmo.model import Elmo
+    from ragembed.embed.words.vectors import WordVectors
 
-POOLINGS = ("mean", "max", "mean+max")
+POOLINGS = ("mean", "sif", "max", "mean+max")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Sentences that went through the model together."""
+
+    owners: NDArray[np.int64]
+    """The text that each is of ``(sentences,)``."""
+    tokens: Sequence[str]
+    """Those of all of them."""
+    layers: Layers
+    starts: list[int]
+    """Where each begins in both."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -41,8 +55,10 @@ class ElmoEmbedder(Embedder):
     """A model's folder, ours or with the published ``options.json`` and HDF5; or the HDF5 file."""
     layers: str = "mean"
     """``mean``, ``top``, the number of one (0: without context), or a share for each: ``"1 2 1"``."""
-    pooling: str = "mean"
-    """``mean``, ``max`` or ``mean+max`` over the tokens of a text."""
+    pooling: str | None = None
+    """``mean``, ``sif`` (frequent words count less), ``max``, ``mean+max``; none: ``sif`` where counts are known."""
+    a: float = 1e-3
+    """Of ``sif``: a word of share p of the training texts counts a / (a + p) (Arora, Liang & Ma 2017)."""
     tokens: str | None = None
     """How texts are cut: ``cased``, ``words``, ``whitespace``; none: as the model's training texts were."""
     window: int = 200
@@ -51,8 +67,10 @@ class ElmoEmbedder(Embedder):
     def __post_init__(self) -> None:
         if not self.path:
             raise SpecError(f"{self.name} lacks a model", f"write {self.name}(path=FOLDER)")
-        if self.pooling not in POOLINGS:
+        if self.pooling is not None and self.pooling not in POOLINGS:
             raise SpecError(f"there is no pooling {self.pooling!r}", f"valid are: {', '.join(POOLINGS)}")
+        if not self.a > 0:
+            raise SpecError(f"a is {self.a:g}", "give a number above 0, such as 0.001")
         if self.window < 1:
             raise SpecError(f"window is {self.window} tokens", "give 1 or more")
         if self.tokens is not None:
@@ -61,7 +79,7 @@ class ElmoEmbedder(Embedder):
     @property
     def dimension(self) -> int:
         """Length of a text's vector."""
-        return self._files.options.dimension * len(self.pooling.split("+"))
+        return self._files.options.dimension * len(self._pooling.split("+"))
 
     def embed(self, texts: Sequence[str]) -> Dense:
         """Vectors ``(len(texts), dimension)`` of length 1; zeros for a text without tokens."""
@@ -77,16 +95,20 @@ class ElmoEmbedder(Embedder):
         return tokens, np.concatenate([np.zeros((0, size), np.float32), *vectors])
 
     def pooled_layers(self, texts: Sequence[str]) -> Layers:
-        """The mean over the tokens of each text, layer by layer ``(layers, len(texts), dimension of a token)``.
+        """The vectors of texts, layer by layer ``(layers, len(texts), dimension of a token)``, not scaled.
 
-        What `ragembed.embed.elmo.mixing.fit_mixing` learns from.
+        By the mean over tokens, or ``sif`` where that is the pooling: what `ragembed.embed.elmo.mixing.fit_mixing`
+        learns from.
         """
         cut = [self._tokenizer.tokens(text) for text in texts]
         size = self._files.options.dimension
         sums = np.zeros((1 + self._files.options.layers, len(texts), size))
-        for owners, layers, starts in self._read(cut):
-            for number, layer in enumerate(layers):
-                np.add.at(sums[number], owners, np.add.reduceat(layer, starts, axis=0, dtype=np.float64))
+        for part in self._read(cut):
+            weights = self._weights(part.tokens) if self._pooling == "sif" else np.ones(1, np.float32)
+            for number, layer in enumerate(part.layers):
+                weighed = layer * weights[:, np.newaxis]
+                found = np.add.reduceat(weighed, part.starts, axis=0, dtype=np.float64)
+                np.add.at(sums[number], part.owners, found)
         counts = np.array([max(1, len(tokens)) for tokens in cut])
         means: Layers = (sums / counts[:, np.newaxis]).astype(np.float32)
         return means
@@ -98,13 +120,9 @@ class ElmoEmbedder(Embedder):
 
     def vocabulary(self) -> tuple[Sequence[str], Dense] | None:
         """The words that the model predicts, most frequent first, with their vectors; None for a published model."""
-        from ragembed.embed.words.formats.folder import STATE
-        from ragembed.embed.words.vectors import WordVectors
-
-        folder = Path(self.path).expanduser()
-        if not (folder / STATE).is_file():
+        if self._vocabulary is None:
             return None
-        words = list(WordVectors.open(folder).words)
+        words = list(self._vocabulary.words)
         return words, self.word_vectors(words)[1]
 
     def state_hash(self) -> str:
@@ -114,9 +132,12 @@ class ElmoEmbedder(Embedder):
     def recorded_identity(self) -> dict[str, Any]:
         """All but where the model lies; torch is not needed for it."""
         params = tuple((key, value) for key, value in self.spec.params if key != "path")
+        weighed = {"frequencies": self._frequencies().digest} if self._pooling == "sif" else {}
         return {
             **super().recorded_identity(),
+            **weighed,
             "spec": str(Spec(self.name, None, params)),
+            "pooling": self._pooling,
             "tokenizer": self._tokenizer.to_json(),
             "dimension": self.dimension,
         }
@@ -142,6 +163,30 @@ class ElmoEmbedder(Embedder):
         return Mixing.parse(self.layers, 1 + self._files.options.layers)
 
     @cached_property
+    def _vocabulary(self) -> WordVectors | None:
+        """The words that a model trained here predicts, with their counts."""
+        from ragembed.embed.words.formats.folder import STATE
+        from ragembed.embed.words.vectors import WordVectors
+
+        folder = Path(self.path).expanduser()
+        return WordVectors.open(folder) if (folder / STATE).is_file() else None
+
+    def _frequencies(self) -> WordVectors:
+        found = self._vocabulary
+        if found is None or found.counts is None:
+            raise EmbeddingError(
+                f"the model in {self.path} does not know how frequent words are, which pooling sif needs",
+                "use pooling=mean, or a model that was trained here",
+            )
+        return found
+
+    @cached_property
+    def _pooling(self) -> str:
+        if self.pooling is not None:
+            return self.pooling
+        return "mean" if self._vocabulary is None or self._vocabulary.counts is None else "sif"
+
+    @cached_property
     def _tokenizer(self) -> Tokenizer:
         if self.tokens is not None:
             return tokenizer(self.tokens)
@@ -153,23 +198,37 @@ class ElmoEmbedder(Embedder):
     def _pooled(self, cut: Sequence[Sequence[str]]) -> Dense:
         """The vectors ``(len(cut), dimension)`` of texts that are cut into tokens."""
         size = self._files.options.dimension
-        means = np.zeros((len(cut), size))
+        sums = np.zeros(
+            (len(cut), size)
+        )  # what a text's tokens weigh together is no matter: its length will be 1
         highest = np.full((len(cut), size), -np.inf)
-        for owners, layers, starts in self._read(cut):
-            mixed = self._mixing.mix(layers)  # (tokens, size)
-            if "mean" in self.pooling:
-                np.add.at(means, owners, np.add.reduceat(mixed, starts, axis=0, dtype=np.float64))
-            if "max" in self.pooling:
-                np.maximum.at(highest, owners, np.maximum.reduceat(mixed, starts, axis=0))
+        for part in self._read(cut):
+            mixed = self._mixing.mix(part.layers)  # (tokens, size)
+            if "max" in self._pooling:
+                np.maximum.at(highest, part.owners, np.maximum.reduceat(mixed, part.starts, axis=0))
+            if self._pooling == "sif":
+                mixed *= self._weights(part.tokens)[:, np.newaxis]
+            if self._pooling != "max":
+                np.add.at(sums, part.owners, np.add.reduceat(mixed, part.starts, axis=0, dtype=np.float64))
         counts = np.array([len(tokens) for tokens in cut]).reshape(-1, 1)
-        means /= np.maximum(counts, 1)
         highest[counts[:, 0] == 0] = 0
-        parts = {"mean": means, "max": highest}
-        joined = np.concatenate([parts[name] for name in self.pooling.split("+")], axis=1)
+        parts = {"mean": sums / np.maximum(counts, 1), "sif": sums, "max": highest}
+        joined = np.concatenate([parts[name] for name in self._pooling.split("+")], axis=1)
         return normalized(as_dense(joined, len(cut), self.dimension, str(self.spec)))
 
-    def _read(self, cut: Sequence[Sequence[str]]) -> Iterator[tuple[NDArray[np.int64], Layers, list[int]]]:
-        """For batches of sentences: the text that each is of, all layers of their tokens, and where each begins."""
+    def _weights(self, tokens: Sequence[str]) -> NDArray[np.float32]:
+        """a / (a + p) of each token ``(len(tokens),)``; p is its own share or that of its lower case, else 0."""
+        known = self._frequencies()
+        assert known.counts is not None  # as `_frequencies` has seen
+        different = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+        rows = known.rows(list(different))
+        rows = np.where(rows < 0, known.rows([token.lower() for token in different]), rows)
+        shares = np.where(rows < 0, 0, known.counts[rows]) / known.counts.sum()
+        weights: NDArray[np.float32] = (self.a / (self.a + shares)).astype(np.float32)
+        return weights[[different[token] for token in tokens]]
+
+    def _read(self, cut: Sequence[Sequence[str]]) -> Iterator[_Part]:
+        """The sentences of all texts, run in batches."""
         owners: list[int] = []
         parts: list[Sequence[str]] = []
         for number, tokens in enumerate(cut):
@@ -178,4 +237,5 @@ class ElmoEmbedder(Embedder):
             owners += [number] * len(found)
         owner = np.array(owners, np.int64)
         for batch in self._model.batches(parts):
-            yield owner[batch.numbers], batch.layers, batch.starts[:-1]
+            words = [token for number in batch.numbers for token in parts[number]]
+            yield _Part(owner[batch.numbers], words, batch.layers, batch.starts[:-1])

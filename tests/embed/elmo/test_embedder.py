@@ -9,6 +9,7 @@ import pytest
 
 from ragembed.embed.elmo.embedder import ElmoEmbedder
 from ragembed.embed.elmo.files import ElmoFiles
+from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, SpecError
 
 TEXTS = [
@@ -80,6 +81,31 @@ def test_words_are_texts_of_one_token(embedder: ElmoEmbedder) -> None:
     assert embedder.vocabulary() is None
 
 
+def test_frequent_words_count_less(tiny: ElmoFiles, tmp_path: Path, embedder: ElmoEmbedder) -> None:
+    """The stands 6 times of 8, bank 2 times, and with a = 1/4 they count 1/4 and 1/2; others 1."""
+    words = WordVectors(["the", "bank"], np.zeros((2, 3), np.float32), counts=np.array([6, 2]))
+    words.save(tmp_path / "model")
+    tiny.save(tmp_path / "model")
+    made = ElmoEmbedder(path=str(tmp_path / "model"), a=0.25)
+    _, vectors = made.tokens_and_vectors("The bank lends")
+    expected = (np.array([1 / 4, 1 / 2, 1]) @ vectors).astype(np.float32)
+    np.testing.assert_allclose(
+        made.embed(["The bank lends"])[0], expected / np.linalg.norm(expected), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        made.pooled_layers(["The bank lends"]).mean(axis=0)[0], expected / 3, atol=1e-6
+    )
+    assert made.identity()["pooling"] == "sif"
+    mean = ElmoEmbedder(path=str(tmp_path / "model"), pooling="mean")
+    np.testing.assert_array_equal(mean.embed(TEXTS), embedder.embed(TEXTS))
+    assert embedder.identity()["pooling"] == "mean"
+
+
+def test_without_counts_there_is_no_sif(tiny_folder: Path) -> None:
+    with pytest.raises(EmbeddingError, match="does not know how frequent words are"):
+        ElmoEmbedder(path=str(tiny_folder), pooling="sif").embed(["a"])
+
+
 def test_layers_pooled_apart_mix_to_the_same(tiny_folder: Path, embedder: ElmoEmbedder) -> None:
     layers = embedder.pooled_layers(TEXTS)
     assert layers.shape == (3, len(TEXTS), 10)
@@ -117,8 +143,9 @@ def test_torch_is_needed_only_to_embed(tiny_folder: Path) -> None:
     ("settings", "told"),
     [
         ({"path": ""}, r"lacks a model; write elmo\(path=FOLDER\)"),
-        ({"pooling": "sum"}, "valid are: mean, max, mean\\+max"),
+        ({"pooling": "sum"}, r"valid are: mean, sif, max, mean\+max"),
         ({"window": 0}, "window is 0"),
+        ({"a": 0.0}, "a is 0"),
         ({"tokens": "letters"}, "no tokenizer 'letters'"),
     ],
 )

@@ -211,13 +211,18 @@ class GensimTrainer(Trainer):
 
     def round(self, number: int, tell: Tell) -> float:
         """One epoch."""
+        from gensim.matutils import zeros_aligned
+
         training = self._prepared()
         stage = f"epoch {number + 1} of {self.epochs}"
         began = time.perf_counter()
         tell(stage, 0.0, training.loss)
 
         def work(shard: Shard) -> None:
-            self._epoch(training, shard, number, *np.zeros((2, self.dimension), np.float32))
+            # on cache lines of their own: two threads that write to one line slow each other down
+            self._epoch(
+                training, shard, number, *(zeros_aligned(self.dimension, np.float32) for _ in range(2))
+            )
 
         run_epoch(work, training.shards, lambda share: tell(stage, share, training.loss), training.seconds)
         training.seconds = time.perf_counter() - began
