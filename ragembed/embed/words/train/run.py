@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -22,8 +23,8 @@ from ragembed.embed.words.train.base import Start, Tell, Trainer, check_finite
 from ragembed.embed.words.train.checkpoint import latest_checkpoint, read_state, write_checkpoint, write_state
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError, StoreError
-from ragembed.index.files import unwritable
+from ragembed.errors import EmbeddingError, LockedError, RagembedError, StoreError
+from ragembed.index.files import durable_file, unwritable
 from ragembed.index.lock import write_lock
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ STATE = "training"
 """Folder of a model: what a later training needs to go on from it."""
 
 _REPLACED = "replaced"
+_CHECKPOINT = "checkpoint"
 _ROOM = frozenset({"workers", "memory"})
 """Settings with which a training may be gone on from though they differ: what they take, not what they make."""
 
@@ -94,12 +96,14 @@ def train_to_folder(
     for what is wrong with the folders.
     """
     reading, watch = reading or Reading(), watch or Watch()
-    output = output.absolute()
+    output = Path(os.path.realpath(output))
+    if not output.name:
+        raise StoreError(f"a model cannot be written to {output}", "name a folder")
     work = output.with_name(output.name + ".training")
     if not output.exists() and (work / _REPLACED).is_dir():
         (work / _REPLACED).rename(output)  # a kill came between two renames
-    _check_output(output, replace=replace or output == (update.absolute() if update else None))
-    with unwritable(work):
+    _check_output(output, replace=replace or output == (Path(os.path.realpath(update)) if update else None))
+    with unwritable(work), _nothing_left(work):
         work.mkdir(parents=True, exist_ok=True)
         with write_lock(work):
             start = _start(update, trainer) if update else None
@@ -128,6 +132,19 @@ def train_to_folder(
         done.resumed_after,
         drift,
     )
+
+
+@contextlib.contextmanager
+def _nothing_left(work: Path) -> Iterator[None]:
+    """Remove `work` where an error, which is no interruption, comes before the first checkpoint."""
+    try:
+        yield
+    except LockedError:
+        raise
+    except RagembedError:
+        if latest_checkpoint(work / _CHECKPOINT) is None:
+            shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager
@@ -203,7 +220,7 @@ class _Run:
 
     def _rounds(self) -> tuple[list[float], list[float]]:
         """The losses of the rounds that were done before, and of those done now."""
-        trainer, place = self.trainer, self.work / "checkpoint"
+        trainer, place = self.trainer, self.work / _CHECKPOINT
         before: list[float] = []
         if (checkpoint := latest_checkpoint(place)) is not None:
             trainer.restore(checkpoint.arrays, checkpoint.values["meta"])
@@ -291,19 +308,25 @@ def _check_output(output: Path, *, replace: bool) -> None:
 
 
 def _claim(work: Path, plan: dict[str, Any]) -> None:
-    """Write what is being done to `work`, or raise `StoreError` where something else was begun there."""
+    """Write what is being done to `work`, or raise `StoreError` where something else was begun and comes to something.
+
+    What was begun by nobody knows whom, or has no checkpoint yet, is dropped.
+    """
     path = work / "plan.json"
     told = json.loads(json.dumps(plan))
-    if path.is_file():
-        with contextlib.suppress(ValueError):
-            before = json.loads(path.read_text(encoding="utf-8"))
-            if before != told:
-                raise StoreError(
-                    f"{work} holds an interrupted training with {_difference(before, told)}",
-                    "repeat that command to go on with it, or add --restart to drop it",
-                )
-            return
-    path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
+    before: Any = None
+    with contextlib.suppress(OSError, ValueError):
+        before = json.loads(path.read_text(encoding="utf-8"))
+    if before == told:
+        return
+    if before is not None and latest_checkpoint(work / _CHECKPOINT) is not None:
+        raise StoreError(
+            f"{work} holds an interrupted training with {_difference(before, told)}",
+            "repeat that command to go on with it, or add --restart to drop it",
+        )
+    _clear(work)
+    with durable_file(path) as file:
+        file.write(json.dumps(plan).encode() + b"\n")
 
 
 def _difference(before: Any, now: Any) -> str:

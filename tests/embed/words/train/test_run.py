@@ -122,7 +122,7 @@ def test_other_settings_are_refused_until_restart(tmp_path: Path) -> None:
     first = Adding()
     first.dies = 1
     with pytest.raises(KeyboardInterrupt):
-        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING)
+        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, checkpoint_seconds=0)
     with pytest.raises(StoreError, match=r"step=1.0 where 2.0 is asked for now"):
         train_to_folder(Adding(step=2.0), TEXTS, tmp_path / "m", reading=READING)
     train_to_folder(Adding(step=2.0), TEXTS, tmp_path / "m", reading=READING, restart=True)
@@ -191,3 +191,38 @@ def test_reading_checks_its_numbers() -> None:
         Reading(tokens="bytes")
     with pytest.raises(SpecError, match="min_count=0"):
         Reading(min_count=0)
+
+
+def test_an_error_leaves_nothing_that_would_refuse_the_next_try(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddingError, match="stand in it 5 times"):
+        train_to_folder(Adding(), TEXTS, tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_has_no_checkpoint_yet_gives_way_to_other_settings(tmp_path: Path) -> None:
+    first = Adding()
+    first.dies = 0
+    with pytest.raises(KeyboardInterrupt):
+        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING)
+    train_to_folder(Adding(step=2.0), TEXTS, tmp_path / "m", reading=READING)
+    assert np.all(WordVectors.open(tmp_path / "m").vectors == 20)
+
+
+@pytest.mark.parametrize("damage", ["", None])
+def test_a_checkpoint_of_nobody_knows_whom_is_dropped(damage: str | None, tmp_path: Path) -> None:
+    first = Adding()
+    first.dies = 2
+    with pytest.raises(KeyboardInterrupt):
+        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, checkpoint_seconds=0)
+    plan = tmp_path / "m.training" / "plan.json"
+    plan.unlink()
+    if damage is not None:
+        plan.write_text(damage)
+    second = Adding(step=2.0)
+    train_to_folder(second, TEXTS, tmp_path / "m", reading=READING)
+    assert second.made == [0, 1, 2, 3]
+
+
+def test_the_root_is_no_model() -> None:
+    with pytest.raises(StoreError, match="cannot be written to /"):
+        train_to_folder(Adding(), TEXTS, Path("/"), reading=READING)
