@@ -23,7 +23,7 @@ from ragembed.embed.words.train.base import Start, Tell, Trainer, check_finite
 from ragembed.embed.words.train.checkpoint import latest_checkpoint, read_state, write_checkpoint, write_state
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError, LockedError, RagembedError, StoreError
+from ragembed.errors import EmbeddingError, RagembedError, StoreError
 from ragembed.index.files import durable_file, unwritable
 from ragembed.index.lock import write_lock
 
@@ -100,12 +100,15 @@ def train_to_folder(
     if not output.name:
         raise StoreError(f"a model cannot be written to {output}", "name a folder")
     work = output.with_name(output.name + ".training")
-    if not output.exists() and (work / _REPLACED).is_dir():
-        (work / _REPLACED).rename(output)  # a kill came between two renames
-    _check_output(output, replace=replace or output == (Path(os.path.realpath(update)) if update else None))
-    with unwritable(work), _nothing_left(work):
+    replace = replace or (update is not None and output == Path(os.path.realpath(update)))
+    if not (work / _REPLACED).is_dir():
+        _check_output(output, replace=replace)  # before a folder is made
+    with unwritable(work):
         work.mkdir(parents=True, exist_ok=True)
-        with write_lock(work):
+        with write_lock(work), _nothing_left(work):
+            if not output.exists() and (work / _REPLACED).is_dir():
+                (work / _REPLACED).rename(output)  # a kill came between two renames
+            _check_output(output, replace=replace)
             start = _start(update, trainer) if update else None
             plan = {
                 "version": 1,
@@ -119,7 +122,7 @@ def train_to_folder(
             _claim(work, plan)
             done = _Run(trainer, reading, watch, work, start, checkpoint_seconds).run(texts, source)
             drift = _finish(trainer, done, reading, work, output, start)
-        shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
     corpus = done.corpus
     return Trained(
         output,
@@ -139,10 +142,8 @@ def _nothing_left(work: Path) -> Iterator[None]:
     """Remove `work` where an error, which is no interruption, comes before the first checkpoint."""
     try:
         yield
-    except LockedError:
-        raise
     except RagembedError:
-        if latest_checkpoint(work / _CHECKPOINT) is None:
+        if not (work / _REPLACED).exists() and latest_checkpoint(work / _CHECKPOINT) is None:
             shutil.rmtree(work, ignore_errors=True)
         raise
 
@@ -179,17 +180,18 @@ class _Run:
 
     def run(self, texts: Iterable[str], source: Any) -> _Done:
         began = time.perf_counter()
-        corpus, fresh = self._corpus(texts, source)
+        corpus, digest, fresh = self._corpus(texts, source)
         read = time.perf_counter()
         files = self.work / "files"
         if fresh:
             shutil.rmtree(files, ignore_errors=True)
-            for left in self.work.glob("checkpoint*"):
-                shutil.rmtree(left)
         files.mkdir(exist_ok=True)
+        with durable_file(self.work / "source.json") as file:
+            told = {"source": json.dumps(source, sort_keys=True), "digest": digest}
+            file.write(json.dumps(told).encode())
         self.trainer.prepare(corpus, files, self.start, self.watch.tell)
         prepared = time.perf_counter()
-        losses = self._rounds()
+        losses = self._rounds(digest)
         after = len(losses[0])
         return _Done(
             corpus,
@@ -198,14 +200,16 @@ class _Run:
             after,
         )
 
-    def _corpus(self, texts: Iterable[str], source: Any) -> tuple[TokenCorpus, bool]:
-        """The corpus, and whether it is another than that of an interrupted call."""
+    def _corpus(self, texts: Iterable[str], source: Any) -> tuple[TokenCorpus, str, bool]:
+        """The corpus, its digest, and whether it is another than that of an interrupted call."""
         folder, record = self.work / "corpus", self.work / "source.json"
         told = json.dumps(source, sort_keys=True)
-        before = record.read_text(encoding="utf-8") if record.is_file() else None
-        if source is not None and before is not None and json.loads(before)["source"] == told:
+        before: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError):
+            before = dict(json.loads(record.read_text(encoding="utf-8")))
+        if source is not None and before.get("source") == told and "digest" in before:
             with contextlib.suppress(OSError, ValueError, KeyError):
-                return TokenCorpus.open(folder), False
+                return TokenCorpus.open(folder), before["digest"], False
         shutil.rmtree(folder, ignore_errors=True)
         known = self.start.vectors.words if self.start else ()
         corpus = self.reading.read(
@@ -215,14 +219,14 @@ class _Run:
             lambda number, tokens: self.watch.tell(f"reading: {tokens:,} tokens", 0.0, None),
         )
         digest = _digest(corpus)
-        record.write_text(json.dumps({"source": told, "digest": digest}), encoding="utf-8")
-        return corpus, before is None or json.loads(before)["digest"] != digest
+        return corpus, digest, before.get("digest") != digest
 
-    def _rounds(self) -> tuple[list[float], list[float]]:
-        """The losses of the rounds that were done before, and of those done now."""
+    def _rounds(self, corpus: str) -> tuple[list[float], list[float]]:
+        """The losses of the rounds that were done before on the corpus of that digest, and of those done now."""
         trainer, place = self.trainer, self.work / _CHECKPOINT
         before: list[float] = []
-        if (checkpoint := latest_checkpoint(place)) is not None:
+        checkpoint = latest_checkpoint(place)
+        if checkpoint is not None and checkpoint.values.get("corpus") == corpus:
             trainer.restore(checkpoint.arrays, checkpoint.values["meta"])
             before = list(checkpoint.values["losses"])
         now: list[float] = []
@@ -234,7 +238,7 @@ class _Run:
             now.append(loss)
             self.watch.rounds(number + 1, trainer.rounds, loss, time.perf_counter() - began)
             if time.perf_counter() - saved >= self.checkpoint_seconds and number + 1 < trainer.rounds:
-                values = {"losses": [*before, *now], "meta": trainer.meta()}
+                values = {"losses": [*before, *now], "corpus": corpus, "meta": trainer.meta()}
                 write_checkpoint(place, trainer.arrays(), values)
                 saved = time.perf_counter()
         return before, now
