@@ -35,6 +35,7 @@ from ragembed.eval.quality.files import Section, read_quality_file
 from ragembed.eval.quality.pair_files import Pairs
 from ragembed.eval.quality.similarity import similarity
 from ragembed.eval.quality.words import WordTable
+from ragembed.threads import set_threads
 
 MIN_COUNT, WINDOW, DIMENSION = 5, 10, 100
 WORDS = SHARED / "word_similarity"
@@ -87,7 +88,7 @@ class Theirs:
             "-iter",
             epochs,
             "-seed",
-            1,
+            seed,
             "-model",
             0,
         )
@@ -274,6 +275,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    set_threads(options.threads)
     print(machine("numba", "numpy"), end="\n\n")
     with tempfile.TemporaryDirectory() as folder:
         tokens = Path(folder) / "tokens.txt"

@@ -7,7 +7,7 @@ that they have `OWN` tokens, as
 
 would, and then the collection is indexed with it and searched. Everything in this file was chosen on CISI and MED
 alone: the settings of the trainings, how often own documents are read, and what ``--tune`` prints for them. SciFact and
-Cranfield are only reported. Models and results are kept in a folder, so that the same call prints the table at once.
+Cranfield are only reported. Models are kept in a folder, and trained again only where their settings differ.
 
     python -m ragembed.eval.bench.word_retrieval [--models build/word-models] [--tune] [--baselines tfidf,bm25,minilm]
 """
@@ -51,7 +51,7 @@ GRID = (
 
 
 class Bench:
-    """Models and results, made once and kept in a folder."""
+    """Models, made once and kept in a folder, and what they score."""
 
     def __init__(self, folder: Path, own: int, min_count: int, *, imdb: bool) -> None:
         self.folder = folder
@@ -59,8 +59,6 @@ class Bench:
         self.min_count = min_count
         self.imdb = imdb
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "results.json"
-        self._results: dict[str, float] = json.loads(self._file.read_text()) if self._file.is_file() else {}
 
     def model(self, spec: str, collection: str) -> Path:
         """The folder of the model that `spec` describes for a collection, trained where it is not there."""
@@ -85,13 +83,9 @@ class Bench:
             yield from own
 
     def score(self, collection: str, embedder: str) -> float:
-        """nDCG@10, in percent."""
-        key = f"{collection} {embedder}"
-        if key not in self._results:
-            found = evaluate_embedder(load(str(SHARED / collection)), embedder, measures="nDCG@10")
-            self._results[key] = 100 * found.measures["nDCG@10"]
-            self._file.write_text(json.dumps(self._results, indent=1))
-        return self._results[key]
+        """nDCG@10 of a collection, in percent."""
+        found = evaluate_embedder(load(str(SHARED / collection)), embedder, measures="nDCG@10")
+        return 100 * found.measures["nDCG@10"]
 
     def pooled(self, collection: str, spec: str, pooling: str) -> float:
         """nDCG@10 of a model of the collection's own with that pooling."""

@@ -89,7 +89,7 @@ class ElmoEmbedder(Embedder):
     def tokens_and_vectors(self, text: str) -> tuple[list[str], Dense]:
         """The tokens of `text`, and the vector of each where it stands ``(tokens, dimension of a token)``."""
         tokens = self._tokenizer.tokens(text)
-        parts = self._model.activations(sentences(tokens, self.window))
+        parts = self._model.activations(sentences(tokens, self.window), self._mixing.depth)
         size = self._files.options.dimension
         vectors = [self._mixing.mix(each) for each in parts]
         return tokens, np.concatenate([np.zeros((0, size), np.float32), *vectors])
@@ -202,7 +202,7 @@ class ElmoEmbedder(Embedder):
             (len(cut), size)
         )  # what a text's tokens weigh together is no matter: its length will be 1
         highest = np.full((len(cut), size), -np.inf)
-        for part in self._read(cut):
+        for part in self._read(cut, self._mixing.depth):
             mixed = self._mixing.mix(part.layers)  # (tokens, size)
             if "max" in self._pooling:
                 np.maximum.at(highest, part.owners, np.maximum.reduceat(mixed, part.starts, axis=0))
@@ -227,8 +227,8 @@ class ElmoEmbedder(Embedder):
         weights: NDArray[np.float32] = (self.a / (self.a + shares)).astype(np.float32)
         return weights[[different[token] for token in tokens]]
 
-    def _read(self, cut: Sequence[Sequence[str]]) -> Iterator[_Part]:
-        """The sentences of all texts, run in batches."""
+    def _read(self, cut: Sequence[Sequence[str]], depth: int | None = None) -> Iterator[_Part]:
+        """The sentences of all texts, run in batches through `depth` layers above the tokens'; None: all."""
         owners: list[int] = []
         parts: list[Sequence[str]] = []
         for number, tokens in enumerate(cut):
@@ -236,6 +236,6 @@ class ElmoEmbedder(Embedder):
             parts += found
             owners += [number] * len(found)
         owner = np.array(owners, np.int64)
-        for batch in self._model.batches(parts):
+        for batch in self._model.batches(parts, depth):
             words = [token for number in batch.numbers for token in parts[number]]
             yield _Part(owner[batch.numbers], words, batch.layers, batch.starts[:-1])

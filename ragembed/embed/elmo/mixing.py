@@ -66,15 +66,23 @@ class Mixing:
             )
         return cls(tuple((shares / shares.sum()).tolist()))
 
+    @property
+    def depth(self) -> int:
+        """The last layer that counts at all."""
+        return max(number for number, share in enumerate(self.shares) if share)
+
     def mix(self, layers: Layers, real: NDArray[np.bool_] | None = None) -> Dense:
-        """Vectors ``(tokens, dimension)``; only `real` tokens ``(tokens,)`` count in the normalisation."""
-        if len(layers) != len(self.shares):
+        """Vectors ``(tokens, dimension)``; only `real` tokens ``(tokens,)`` count in the normalisation.
+
+        Layers above `depth` may be left out.
+        """
+        if not self.depth < len(layers) <= len(self.shares):
             raise EmbeddingError(
                 f"there are {len(layers)} layers and {len(self.shares)} shares", "give a share for each"
             )
         if self.normalize:
             layers = _normalized_layers(layers, real)
-        shares = np.asarray(self.shares, np.float32) * np.float32(self.gamma)
+        shares = np.asarray(self.shares[: len(layers)], np.float32) * np.float32(self.gamma)
         mixed: Dense = np.einsum("l,lnd->nd", shares, layers, optimize=False)
         return mixed
 

@@ -57,18 +57,22 @@ class Elmo:
         """Vectors ``(len(words), dimension / 2)`` of words without context, which both directions start from."""
         return np.asarray(self._words(words).numpy(), np.float32)
 
-    def activations(self, sentences: Sequence[Sentence]) -> list[Layers]:
-        """All layers of each sentence, each from an empty memory: in any company the same."""
+    def activations(self, sentences: Sequence[Sentence], depth: int | None = None) -> list[Layers]:
+        """The layers of each sentence, from an empty memory: in any company the same. For `depth` see `batches`."""
         found: list[Layers | None] = [None] * len(sentences)
-        for batch in self.batches(sentences):
+        for batch in self.batches(sentences, depth):
             for number, start, end in zip(batch.numbers, batch.starts, batch.starts[1:], strict=False):
                 found[number] = batch.layers[:, start:end]
         return [each for each in found if each is not None]
 
-    def batches(self, sentences: Sequence[Sentence]) -> Iterator[Batch]:
-        """All layers, in batches of sentences of similar length that take bounded memory."""
+    def batches(self, sentences: Sequence[Sentence], depth: int | None = None) -> Iterator[Batch]:
+        """The layers, in batches of sentences of similar length that take bounded memory.
+
+        Only the token layer and the first `depth` above it, and no other is run; None: all.
+        """
+        depth = self.options.layers if depth is None else depth
         for numbers in self._grouped([len(sentence) for sentence in sentences]):
-            yield self._batch(numbers, [sentences[number] for number in numbers], None)
+            yield self._batch(numbers, [sentences[number] for number in numbers], None, depth)
 
     def continued(self, sentences: Sequence[Sentence], memory: Memory) -> list[Layers]:
         """All layers of sentences that go on from `memory`, row by row, as the published programs compute them.
@@ -81,7 +85,7 @@ class Elmo:
                 f"the memory is of {memory.outputs.shape[2]} sentences, {len(sentences)} are given",
                 "make one of as many rows as the largest batch has",
             )
-        batch = self._batch(list(range(len(sentences))), sentences, memory)
+        batch = self._batch(list(range(len(sentences))), sentences, memory, self.options.layers)
         return [
             batch.layers[:, start:end] for start, end in zip(batch.starts, batch.starts[1:], strict=False)
         ]
@@ -105,11 +109,13 @@ class Elmo:
         if group:
             yield group
 
-    def _batch(self, numbers: list[int], sentences: Sequence[Sentence], memory: Memory | None) -> Batch:
+    def _batch(
+        self, numbers: list[int], sentences: Sequence[Sentence], memory: Memory | None, depth: int
+    ) -> Batch:
         import torch
 
         if not sentences:
-            return Batch([], np.zeros((1 + self.options.layers, 0, self.options.dimension), np.float32), [0])
+            return Batch([], np.zeros((1 + depth, 0, self.options.dimension), np.float32), [0])
         lengths = [len(sentence) + 2 for sentence in sentences]
         row_of: dict[str, int] = {}
         rows = np.array([row_of.setdefault(w, len(row_of)) for w in _with_ends(sentences)], np.int64)
@@ -120,7 +126,7 @@ class Elmo:
             x = self._words(list(row_of))[torch.from_numpy(rows[places])]  # (D, N, P)
             state = Memory.empty(self.options, len(sentences)) if memory is None else memory
             packed = [x]
-            for number, layer in enumerate(self._layers):
+            for number, layer in enumerate(self._layers[:depth]):
                 h, c = state.outputs[number][:, order], state.cells[number][:, order]
                 y, h, c = run_layer(layer, self.options, packed[-1], packing.sizes, h, c)
                 state.outputs[number][:, order], state.cells[number][:, order] = h, c

@@ -54,6 +54,14 @@ def test_specs_that_mean_nothing(text: str) -> None:
         Mixing.parse(text, 3)
 
 
+def test_layers_that_do_not_count_may_be_left_out() -> None:
+    mixing = Mixing.parse("0", 2)
+    assert mixing.depth == 0
+    np.testing.assert_array_equal(mixing.mix(LAYERS[:1]), mixing.mix(LAYERS))
+    with pytest.raises(EmbeddingError, match="1 layers and 2 shares"):
+        Mixing.parse("top", 2).mix(LAYERS[:1])
+
+
 def test_as_many_shares_as_layers() -> None:
     with pytest.raises(EmbeddingError, match="2 layers and 3 shares"):
         Mixing.parse("mean", 3).mix(LAYERS)

@@ -91,6 +91,13 @@ def test_batches_change_nothing(tiny: ElmoFiles, monkeypatch: pytest.MonkeyPatch
     assert elmo.activations([]) == []
 
 
+def test_layers_that_nobody_wants_are_not_run(tiny: ElmoFiles) -> None:
+    elmo = Elmo(tiny.options, tiny.weights)
+    whole = elmo.activations(SENTENCES)
+    for depth in range(3):
+        assert largest(elmo.activations(SENTENCES, depth), [each[: depth + 1] for each in whole]) < 2e-6
+
+
 def test_continued_sentences_go_on_from_the_memory(tiny: ElmoFiles) -> None:
     elmo = Elmo(tiny.options, tiny.weights)
     memory = Memory.empty(tiny.options, 3)

@@ -1,7 +1,7 @@
 """FastText (Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information"), on gensim.
 
 gensim gives each of `buckets` a row, though only n-grams of the vocabulary ever reach one. Here only those rows are
-held: what is learnt is the same, and 2,000,000 buckets of 100 dimensions cost 100 MB for IMDB's 45,000 words, not 800.
+held: what is learnt is the same, and 2,000,000 buckets of 100 dimensions cost 78 MB for IMDB's 41,557 words, not 800.
 """
 
 from __future__ import annotations
