@@ -13,7 +13,7 @@ from ragembed.cli.options import progress_bar
 
 if TYPE_CHECKING:
     from ragembed.embed.base import Embedder
-    from ragembed.embed.words.neighbors import Neighbors
+    from ragembed.embed.words.explore.neighbors import Neighbors
     from ragembed.eval.quality.words import WordLookup
     from ragembed.pipeline import Pipeline
 
@@ -92,7 +92,7 @@ class _GivenWords:
 
 def _model(path: Path) -> Column:
     from ragembed.embed.words import open_word_vectors
-    from ragembed.embed.words.neighbors import Neighbors
+    from ragembed.embed.words.explore.neighbors import Neighbors
 
     return Column(str(path), path.name, Neighbors(open_word_vectors(path)))
 
@@ -125,7 +125,7 @@ def _with_words(embedder: "Embedder", pipeline: "Pipeline") -> "Embedder":
 
 
 def _column(embedder: "Embedder", words: Sequence[str] | None) -> Column:
-    from ragembed.embed.words.neighbors import Neighbors
+    from ragembed.embed.words.explore.neighbors import Neighbors
     from ragembed.errors import EmbeddingError
     from ragembed.eval.quality.progress import part_of
     from ragembed.eval.quality.words import embedded, word_vectors_of

@@ -10,7 +10,7 @@ from ragembed.cli.options import Json, note, print_json, printable
 
 if TYPE_CHECKING:
     from ragembed.cli._columns import Column
-    from ragembed.embed.words.neighbors import Answer
+    from ragembed.embed.words.explore.neighbors import Answer
     from ragembed.errors import RagembedError
 
 _GAP = 4
@@ -69,8 +69,8 @@ def neighbors(
 ) -> None:
     """Show the words nearest to a word, or to a sum of words; several embeddings side by side."""
     from ragembed.cli._columns import columns
-    from ragembed.embed.words.nearest import METHODS
-    from ragembed.embed.words.neighbors import parse_question
+    from ragembed.embed.words.explore.nearest import METHODS
+    from ragembed.embed.words.explore.neighbors import parse_question
     from ragembed.errors import RagembedError
 
     if not (model or index or embedder):

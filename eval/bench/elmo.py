@@ -138,7 +138,7 @@ def trained(trainer: Trainer, texts: Sequence[str], folder: Path) -> float:
 
 def word2vec(texts: Sequence[str], folder: Path) -> dict[str, Embed]:
     """Means of word2vec's vectors, as layers of which there is one; nothing where gensim is not installed."""
-    from ragembed.embed.words.train.word2vec import Word2VecTrainer
+    from ragembed.embed.words.train.on_gensim.word2vec import Word2VecTrainer
 
     try:
         trained(Word2VecTrainer(dimension=256, workers=1), texts, folder)

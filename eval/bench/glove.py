@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import tokenizer
-from ragembed.embed.words.train.glove import GloVeTrainer
-from ragembed.embed.words.train.glove_weights import Weights
-from ragembed.embed.words.train.tiles import Tiles
+from ragembed.embed.words.train.glove.tiles import Tiles
+from ragembed.embed.words.train.glove.trainer import GloVeTrainer
+from ragembed.embed.words.train.glove.weights import Weights
 from ragembed.eval.bench.glove_limits import Limits
 from ragembed.eval.bench.harness import SHARED, alternate, machine, table
 from ragembed.eval.quality.analogies import analogies, total

@@ -15,9 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ragembed.embed.words.train.glove_kernels import CLIP, learn_kernel
-from ragembed.embed.words.train.glove_weights import Weights
-from ragembed.embed.words.train.tiles import _DOWN, Grid, Tiles
+from ragembed.embed.words.train.glove.kernels import CLIP, learn_kernel
+from ragembed.embed.words.train.glove.tiles import _DOWN, Grid, Tiles
+from ragembed.embed.words.train.glove.weights import Weights
 
 PAIR_BYTES = 12
 """A cell, a logarithm and a weight."""

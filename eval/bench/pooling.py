@@ -23,10 +23,10 @@ from itertools import islice
 import numpy as np
 
 from ragembed.embed.base import Dense
-from ragembed.embed.words.common import Common
-from ragembed.embed.words.learnt import Learnt
-from ragembed.embed.words.passages import PassageVectors
-from ragembed.embed.words.pooling import POOLINGS
+from ragembed.embed.words.pooling.common import Common
+from ragembed.embed.words.pooling.fitted import FittedPooling
+from ragembed.embed.words.pooling.passages import PassageVectors
+from ragembed.embed.words.pooling.poolings import POOLINGS
 from ragembed.embed.words.tokens import tokenizer
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.eval.bench.harness import SHARED, machine, table
@@ -46,7 +46,7 @@ def ours(vectors: WordVectors, pooling: str) -> PassageVectors:
     )
     common = Common(directions, np.full(kind.directions, 0.5, np.float32))
     weights = random.random(len(words), np.float32)
-    return PassageVectors(vectors, kind, Learnt(words, weights, 1.0, common, 0, 0))
+    return PassageVectors(vectors, kind, FittedPooling(words, weights, 1.0, common, 0, 0))
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense, normalized
-from ragembed.embed.words.map import Points as Places
-from ragembed.embed.words.map import kept, nearest_rows, project
+from ragembed.embed.words.explore.projection import Points as Places
+from ragembed.embed.words.explore.projection import kept, nearest_rows, project
 from ragembed.eval.map.points import Points
 
 NEAR = 8

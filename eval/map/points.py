@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ragembed.embed.base import Dense
-from ragembed.embed.words.neighbors import Neighbors
+from ragembed.embed.words.explore.neighbors import Neighbors
 from ragembed.errors import QueryError
 from ragembed.eval.map.groups import ONE, Groups
 

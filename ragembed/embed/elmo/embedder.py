@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ragembed.embed.base import Dense, Embedder, as_dense, normalized
 from ragembed.embed.elmo.files import ElmoFiles, open_elmo
 from ragembed.embed.elmo.mixing import Layers, Mixing
-from ragembed.embed.elmo.tokens import CasedTokenizer, sentences
-from ragembed.embed.words.tokens import Tokenizer, tokenizer, tokenizer_from_json
+from ragembed.embed.elmo.sentences import sentences
+from ragembed.embed.words.tokens import CasedTokenizer, Tokenizer, tokenizer, tokenizer_from_json
 from ragembed.errors import EmbeddingError, SpecError
 from ragembed.spec import Spec
 

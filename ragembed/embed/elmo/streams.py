@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ragembed.embed.elmo.tokens import sentence_ends
+from ragembed.embed.elmo.sentences import sentence_ends
 from ragembed.embed.words.corpus import Ids
 
 SPECIAL = 2

@@ -20,12 +20,13 @@ from ragembed.embed.elmo.initial import initial_softmax, initial_weights
 from ragembed.embed.elmo.language_model import ROWS_BEFORE, SOFTMAX, SOFTMAX_BIAS, LanguageModel
 from ragembed.embed.elmo.model import Elmo
 from ragembed.embed.elmo.options import Options
+from ragembed.embed.elmo.sentences import mark
 from ragembed.embed.elmo.softmax import Sampler
 from ragembed.embed.elmo.state import gathered, grown, scattered
 from ragembed.embed.elmo.streams import Streams, sentence_starts
-from ragembed.embed.elmo.tokens import CasedTokenizer, mark
 from ragembed.embed.elmo.weights import shapes
 from ragembed.embed.words.corpus import TokenCorpus
+from ragembed.embed.words.tokens import CasedTokenizer
 from ragembed.embed.words.train.base import Arrays, Start, Tell, Trainer, check_finite
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.vectors import WordVectors

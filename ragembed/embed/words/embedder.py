@@ -2,8 +2,8 @@
 
 With `path` the vectors of words are those of a model, trained by ``ragembed train`` or read from a file in any usual
 format; an index records which they are and does not copy them. Without it they are trained on the corpus that is being
-indexed, and saved with the index. What the pooling itself has to know of the corpus (`ragembed.embed.words.pooling`)
-is learnt when it is indexed first, and saved with the index in either case.
+indexed, and saved with the index. What the pooling itself has to know of the corpus
+(`ragembed.embed.words.pooling.poolings`) is learnt when it is indexed first, and saved with the index in either case.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from ragembed.analysis import ANALYZER_VERSION
 from ragembed.embed.base import Dense, Embedder
 from ragembed.embed.coverage import Coverage
-from ragembed.embed.words.corpus_counts import CorpusBags
-from ragembed.embed.words.forgetting import only_words
-from ragembed.embed.words.learnt import Learnt
-from ragembed.embed.words.passages import PassageVectors
-from ragembed.embed.words.pooling import POOLINGS, Pooling
+from ragembed.embed.words.pooling.fitted import FittedPooling
+from ragembed.embed.words.pooling.forgetting import only_words
+from ragembed.embed.words.pooling.passages import PassageVectors
+from ragembed.embed.words.pooling.poolings import POOLINGS, Pooling
+from ragembed.embed.words.pooling.statistics import CorpusBags
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, SpecError
 from ragembed.spec import Spec, Value
@@ -86,7 +86,7 @@ class WordEmbedder(Embedder):
     workers: int | None = None
     """Threads of the training; none: as many as give the same vectors each time."""
     _model: WordVectors | None = field(default=None, init=False, repr=False)
-    _learnt: Learnt | None = field(default=None, init=False, repr=False)
+    _learnt: FittedPooling | None = field(default=None, init=False, repr=False)
     _made: PassageVectors | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -234,7 +234,7 @@ class WordEmbedder(Embedder):
         """Read back what `save_state` wrote; files that do not fit together raise `EmbeddingError`."""
         vectors = _read_whole(folder) if self.path is None else self._vectors
         length = vectors.dimension * self._pool.parts
-        self._take(vectors, Learnt.load(folder, length) if self._weighs else None)
+        self._take(vectors, FittedPooling.load(folder, length) if self._weighs else None)
 
     # embedding
 
@@ -301,14 +301,14 @@ class WordEmbedder(Embedder):
     def _unfitted(self) -> EmbeddingError:
         return EmbeddingError(f"embedder {self.name} is not fitted", "call fit(texts) first")
 
-    def _take(self, vectors: WordVectors, learnt: Learnt | None) -> None:
+    def _take(self, vectors: WordVectors, learnt: FittedPooling | None) -> None:
         self._model, self._learnt, self._made = vectors, learnt, None
 
     def _learn(
         self, words: Sequence[str | None], tokens: NDArray[np.int32], offsets: NDArray[np.int64], read: int
     ) -> None:
         passages = CorpusBags(PassageVectors(self._vectors, self._pool).lookup, words, tokens, offsets)
-        learnt = Learnt.of(self._vectors, self._pool, passages, self._directions, read)
+        learnt = FittedPooling.of(self._vectors, self._pool, passages, self._directions, read)
         self._take(self._vectors, learnt)
 
     def _given(self) -> dict[str, Any]:

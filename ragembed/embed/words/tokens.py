@@ -19,6 +19,13 @@ LONGEST_TOKEN = 100
 
 _ASCII = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*", re.ASCII)
 _MANY = LONGEST_TOKEN * 2
+_CASED = re.compile(
+    r"(?:[^\W\d_]\.){2,}"  # U.S.
+    r"|\d+(?:[.,:/]\d+)+"  # 1,200.5, 12:30
+    r"|\w+(?:-\w+)*"  # well-known
+    r"|['’]\w+"  # what follows in don't and dog's
+    r"|([^\w\s])\1*"  # ... and --, and single marks
+)
 
 
 class Tokenizer(ABC):
@@ -64,7 +71,26 @@ class WhitespaceTokenizer(Tokenizer):
         return text.split()
 
 
-TOKENIZERS: dict[str, type[Tokenizer]] = {each.kind: each for each in (WordTokenizer, WhitespaceTokenizer)}
+class CasedTokenizer(Tokenizer):
+    """Words as they are written, punctuation apart: abbreviations, numbers and hyphenated words in one piece.
+
+    ELMo reads case and punctuation. The published models were trained on the One Billion Word Benchmark, where
+    ``Don't go (yet)`` is ``Don 't go ( yet )``.
+    """
+
+    kind = "cased"
+
+    def tokens(self, text: str) -> list[str]:
+        """All that is visible in `text`, in order."""
+        found = [match.group() for match in _CASED.finditer(text)]
+        if len(text) > LONGEST_TOKEN:
+            return [token[:LONGEST_TOKEN] for token in found]
+        return found
+
+
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    each.kind: each for each in (WordTokenizer, WhitespaceTokenizer, CasedTokenizer)
+}
 
 
 def tokenizer(kind: str) -> Tokenizer:

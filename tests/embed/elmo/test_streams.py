@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragembed.embed.elmo.sentences import mark
 from ragembed.embed.elmo.streams import SPECIAL, Streams, sentence_starts
-from ragembed.embed.elmo.tokens import mark
 
 BEGIN, END = "<", ">"
 

@@ -192,7 +192,7 @@ def test_forgetting_with_a_path(model: Path) -> None:
 
 
 def test_phrases_that_live_on_are_kept() -> None:
-    from ragembed.embed.words.forgetting import only_words
+    from ragembed.embed.words.pooling.forgetting import only_words
 
     words = ["new_york_city", "new_york", "old_town", "cat"]
     pairs = [["new", "york"], ["old", "town"], ["new_york", "city"]]

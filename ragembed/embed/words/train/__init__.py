@@ -7,9 +7,9 @@ TRAINERS: Registry[Trainer] = Registry(
     "trainer",
     "ragembed.trainers",
     {
-        "word2vec": "ragembed.embed.words.train.word2vec:Word2VecTrainer",
-        "glove": "ragembed.embed.words.train.glove:GloVeTrainer",
-        "fasttext": "ragembed.embed.words.train.fasttext:FastTextTrainer",
+        "word2vec": "ragembed.embed.words.train.on_gensim.word2vec:Word2VecTrainer",
+        "glove": "ragembed.embed.words.train.glove.trainer:GloVeTrainer",
+        "fasttext": "ragembed.embed.words.train.on_gensim.fasttext:FastTextTrainer",
         "elmo": "ragembed.embed.elmo.train:ElmoTrainer",
     },
 )

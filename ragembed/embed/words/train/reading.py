@@ -42,7 +42,7 @@ class Reading:
         """`texts` read once into `folder`; `known` words come first and stay."""
         merge = None
         if self.phrases:
-            from ragembed.embed.words.phrases import PhraseLearner
+            from ragembed.embed.words.phrases.learner import PhraseLearner
 
             merge = PhraseLearner(
                 passes=self.phrases, threshold=self.phrase_threshold, min_count=self.min_count

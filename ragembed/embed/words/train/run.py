@@ -28,7 +28,7 @@ from ragembed.index.files import durable_file, unwritable
 from ragembed.index.lock import write_lock
 
 if TYPE_CHECKING:
-    from ragembed.embed.words.drift import Drift
+    from ragembed.embed.words.train.drift import Drift
 
 STATE = "training"
 """Folder of a model: what a later training needs to go on from it."""
@@ -260,7 +260,7 @@ def _finish(
         write_state(folder / STATE, trainer.arrays(), values)
     drift = None
     if start is not None:
-        from ragembed.embed.words.drift import drift as measured
+        from ragembed.embed.words.train.drift import drift as measured
 
         drift = measured(start.vectors, WordVectors.open(result))
     if output.exists():

@@ -1,0 +1,1 @@
+"""Looking at word vectors: neighbours, analogies, maps."""

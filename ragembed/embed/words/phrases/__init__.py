@@ -1,0 +1,1 @@
+"""Words that often stand together, joined to one token."""

@@ -1,0 +1,1 @@
+"""Vectors of passages from the vectors of their words."""

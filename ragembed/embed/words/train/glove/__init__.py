@@ -1,0 +1,1 @@
+"""GloVe, compiled: counting, sorting into tiles, learning."""

@@ -1,0 +1,1 @@
+"""Word2Vec and FastText, on gensim's compiled loops."""
