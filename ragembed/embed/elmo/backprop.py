@@ -89,7 +89,9 @@ def _function() -> Any:
 
         @staticmethod
         @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-        def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+            ctx: Any, grad: Tensor, *_: Any
+        ) -> tuple[Tensor | None, ...]:
             x, inputs, recurrent, project, gates, outputs, kept, held = ctx.saved_tensors
             cell_clip, proj_clip = ctx.clips
             directions, steps, lanes, _ = x.shape

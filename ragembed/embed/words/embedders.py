@@ -21,14 +21,28 @@ _NEAR: Mapping[str, Any] = {
 
 
 @dataclass(eq=False, kw_only=True)
-class Word2Vec(WordEmbedder):
-    """Vectors that predict the words beside (Mikolov et al. 2013)."""
+class _Predicting(WordEmbedder):
+    """What word2vec and fastText share."""
 
-    name: ClassVar[str] = "word2vec"
     defaults: ClassVar[Mapping[str, Any]] = _SMALL
 
     skipgram: bool | None = None
     """Predict the words beside from each word; if not, each word from those beside (CBOW)."""
+    negative: int | None = None
+    """Noise words drawn for each pair."""
+    hierarchical_softmax: bool | None = None
+    """Predict words along the paths of a Huffman tree, without noise words."""
+    sample: float | None = None
+    """Words with a larger share of the corpus than this are dropped now and then; 0 drops none."""
+    learning_rate: float | None = None
+    """Of the first step; it falls in a straight line."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Word2Vec(_Predicting):
+    """Vectors that predict the words beside (Mikolov et al. 2013)."""
+
+    name: ClassVar[str] = "word2vec"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -38,17 +52,25 @@ class GloVe(WordEmbedder):
     name: ClassVar[str] = "glove"
     defaults: ClassVar[Mapping[str, Any]] = _NEAR
 
+    x_max: float | None = None
+    """Pairs that stand together this often, or more often, weigh 1."""
+    alpha: float | None = None
+    """Rarer ones weigh (x / x_max) to this power."""
+    distance_weighting: bool | None = None
+    """A neighbour at distance d counts 1/d, or 1."""
+    learning_rate: float | None = None
+    """Of AdaGrad."""
+
 
 @dataclass(eq=False, kw_only=True)
-class FastText(WordEmbedder):
+class FastText(_Predicting):
     """As ``word2vec``, with vectors of character n-grams, so that any word has one (Bojanowski et al. 2017)."""
 
     name: ClassVar[str] = "fasttext"
-    defaults: ClassVar[Mapping[str, Any]] = _SMALL
 
-    skipgram: bool | None = None
-    """Predict the words beside from each word; if not, each word from those beside (CBOW)."""
     minn: int | None = None
     """Characters of the shortest n-grams."""
     maxn: int | None = None
     """Characters of the longest n-grams."""
+    buckets: int | None = None
+    """Numbers that n-grams are hashed to."""
