@@ -4,9 +4,10 @@ Grammar::
 
     spec   = part { "+" part }
     part   = name [ ":" target ] [ "(" [ key "=" value { "," key "=" value } ] ")" ]
-    value  = integer | float | "true" | "false" | "none" | bare string | "quoted string"
+    value  = integer | float | "true" | "false" | "none" | bare string | "quoted string" | 'quoted string'
 
 A target ends at ``(``, ``+`` or the end; one that holds such characters is written in double quotes.
+A shell takes double quotes away: ``"glove(path='my model')"`` is what one writes there.
 ``Spec.parse(text)`` and ``str(spec)`` are inverse up to white space and quoting.
 """
 
@@ -25,6 +26,7 @@ Value = int | float | bool | str | None
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SINGLE = re.compile(r"'([^']*)'(?=\s*[,)])")
 _BARE_TARGET = re.compile(r'[^"(+\s][^(+]*')
 _BARE_VALUE = re.compile(r"[^,()=\"\s][^,()\"]*")
 _SPACE = re.compile(r"\s*")
@@ -132,6 +134,9 @@ class _Scanner:
         quoted = self.match(_QUOTED)
         if quoted is not None:
             return key, self.unquote(quoted)
+        single = self.match(_SINGLE)
+        if single is not None:
+            return key, single[1:-1]
         bare = self.match(_BARE_VALUE)
         if bare is None:
             raise self.fail("a value")
@@ -169,5 +174,10 @@ def _print_value(value: Value) -> str:
         return str(value).lower()
     if not isinstance(value, str):
         return repr(value)
-    bare = _BARE_VALUE.fullmatch(value) and value == value.strip() and isinstance(_read_bare(value), str)
+    bare = (
+        _BARE_VALUE.fullmatch(value)
+        and value == value.strip()
+        and value[0] != "'"
+        and isinstance(_read_bare(value), str)
+    )
     return value if bare else json.dumps(value, ensure_ascii=False)

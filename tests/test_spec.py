@@ -87,7 +87,7 @@ def test_parts_joined_by_plus_come_apart_again(parts: list[Spec]) -> None:
     assert parse_all(" + ".join(map(str, parts))) == tuple(parts)
 
 
-@given(st.text(st.sampled_from('ab1.-+:=,()" \\\n5e'), max_size=25))
+@given(st.text(st.sampled_from("ab1.-+:=,()'\" \\\n5e"), max_size=25))
 @example("x(a=1e999)")
 @example("x(a=-" + "9" * 5000 + ")")
 def test_any_text_parses_to_what_prints_back_or_is_a_spec_error(text: str) -> None:
@@ -127,6 +127,12 @@ def test_errors_say_what_was_expected_and_where(text: str, wanted: str, position
 def test_a_parameter_given_twice() -> None:
     with pytest.raises(SpecError, match="gives k1 twice"):
         Spec.parse("bm25(k1=1, k1=2)")
+
+
+def test_single_quotes_for_a_shell_that_takes_the_double_ones() -> None:
+    spec = Spec.parse("x(a='my, model', b='5', c='')")
+    assert spec.params == (("a", "my, model"), ("b", "5"), ("c", ""))
+    assert Spec.parse("x(a=it's, b='open)").params == (("a", "it's"), ("b", "'open"))
 
 
 def test_a_string_with_a_wrong_escape() -> None:

@@ -98,6 +98,13 @@ def test_with_a_path_only_statistics_are_learnt(model: Path, spec: str, learns: 
     assert embedder.embed(["cat", "unknown"]).any(axis=1).tolist() == [True, False]
 
 
+def test_as_many_directions_as_dimensions_leave_nothing(model: Path) -> None:
+    size = WordVectors.open(model).dimension
+    embedder = EMBEDDERS.create(f"word2vec(path={json.dumps(str(model))}, directions={size})")
+    with pytest.raises(SpecError, match=f"{size} directions taken out of vectors of {size} numbers"):
+        embedder.fit(CORPUS)
+
+
 def test_statistics_are_saved_and_vectors_of_a_path_are_not(model: Path, tmp_path: Path) -> None:
     embedder = made(f"glove(path={model})")
     embedder.fit(CORPUS)

@@ -69,8 +69,9 @@ class Lookup:
 
     def bags(self, texts: Iterable[str]) -> Bags:
         """The bags of some texts; their tokens are added to `coverage`."""
+        counts = [self.count(text) for text in texts]
         with self._lock:
-            bags, unknown, total = self._bags(map(self.count, texts))
+            bags, unknown, total = self._bags(counts)
             self.coverage.add(total, unknown)
         return bags
 

@@ -17,7 +17,7 @@ from ragembed.embed.words.pooling.common import Common, common_directions
 from ragembed.embed.words.pooling.poolings import Pooling, Weights
 from ragembed.embed.words.pooling.statistics import CorpusBags
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError
+from ragembed.errors import EmbeddingError, SpecError
 
 TENSORS = "pooling.safetensors"
 WORDS = "pooling.json"
@@ -44,13 +44,17 @@ class FittedPooling:
         cls, vectors: WordVectors, pooling: Pooling, passages: CorpusBags, directions: int, tokens: int
     ) -> FittedPooling:
         """Count, weigh, then pool all passages to find what they have in common. `tokens` were in the texts."""
+        size = vectors.dimension * pooling.parts
+        if directions >= size:
+            raise SpecError(
+                f"{directions} directions taken out of vectors of {size} numbers leave nothing", "give fewer"
+            )
         statistics = passages.statistics()
         weights, unseen = pooling.weights(statistics)
         table = WeightTable(vectors, statistics.words, weights, unseen)
         blocks = (
             (pooling.pool(vectors, bags, table.of(bags)) for bags in passages.bags()) if directions else ()
         )
-        size = vectors.dimension * pooling.parts
         common = common_directions(blocks, size, directions, weighted=pooling.partly)
         return cls(statistics.words, weights, unseen, common, tokens, tokens - passages.known_tokens)
 
