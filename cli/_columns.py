@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ragembed.cli._warnings import NOT_KEPT, tell_warnings
 from ragembed.cli.options import progress_bar
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def _model(path: Path) -> Column:
     from ragembed.embed.words import open_word_vectors
     from ragembed.embed.words.explore.neighbors import Neighbors
 
-    return Column(str(path), path.name, Neighbors(open_word_vectors(path)))
+    vectors = open_word_vectors(path)
+    tell_warnings(path, vectors, only=NOT_KEPT)
+    return Column(str(path), path.name, Neighbors(vectors))
 
 
 def _embedder(spec: str, given: list[str] | None, pipeline: "Pipeline | None", most: int) -> Column:
@@ -105,7 +108,7 @@ def _embedder(spec: str, given: list[str] | None, pipeline: "Pipeline | None", m
     if words is None and pipeline is not None:
         words = _words_of_index(pipeline, most)
     texts = None if pipeline is None else _texts_of_index(pipeline)
-    maker, _ = ready(spec, texts, words or (), words=True)
+    maker, _ = ready(spec, texts, words or (), words=True, remedy="name an index to learn from (-i INDEX)")
     if words is None and word_vectors_of(maker).vocabulary() is None:
         raise typer.BadParameter(
             f"{maker.name} embeds any text; give the words that may answer (--vocabulary FILE, or -i INDEX)"

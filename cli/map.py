@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ragembed.cli._warnings import NOT_KEPT, tell_warnings
 from ragembed.cli.options import Json, Where, note, print_json, refuse
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def map(
         from ragembed.embed.words import open_word_vectors
 
         refuse(context, _OF_CHUNKS, f"{path} holds words, no chunks")
-        points = points_of_words(open_word_vectors(path), str(path), most=words, named=word or (), near=near)
+        vectors = open_word_vectors(path)
+        tell_warnings(path, vectors, only=NOT_KEPT)
+        points = points_of_words(vectors, str(path), most=words, named=word or (), near=near)
     drawing = draw(points, method, seed)
     if output is not None:
         write_map(output, drawing)

@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from ragembed.embed.coverage import Coverage
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 Index = Annotated[
@@ -93,7 +93,7 @@ def tell_coverage(found: "Iterable[Coverage]") -> None:
 
 
 def printable(text: str) -> str:
-    """`text` without control characters, with which a stranger's document could take over the terminal."""
+    """`text` without control characters: a stranger's document could take over the terminal, or turn a line around."""
     return _CONTROL.sub("\ufffd", text)
 
 

@@ -1,12 +1,13 @@
 """ragembed verify: check every file of an index, and mend what can be mended."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ragembed.cli.options import Json, note, print_json, printable
-from ragembed.errors import CorruptError, RagembedError
+from ragembed.errors import CorruptError, IdentityError, RagembedError
 
 if TYPE_CHECKING:
     from ragembed.index.problems import Problem
@@ -72,6 +73,9 @@ def verify(
     if stopped is not None:
         raise stopped
     if problems:
+        if all(problem.outside for problem in problems):
+            fault = f"{index} is whole, but cannot be searched: {problems[0].what}"
+            raise IdentityError(fault, _remedy(problems[0], index))
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         fault = f"{index} is damaged: {count} {'left that cannot be mended' if repair else 'found'}"
         raise CorruptError(fault, _remedy(problems[0], index))
@@ -92,7 +96,7 @@ def _repaired(index: Path) -> "tuple[list[Problem], RagembedError | None]":
 
 
 def _remedy(problem: "Problem", index: Path) -> str:
-    return problem.remedy.replace("INDEX", str(index))
+    return re.sub(r"\bINDEX\b", lambda _: str(index), problem.remedy)  # not of NEW_INDEX
 
 
 def _line(text: str) -> str:

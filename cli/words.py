@@ -1,33 +1,22 @@
 """ragembed words: what is in a file of word vectors, and writing it in another format."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragembed.cli.options import Json, note, print_json, printable, progress_bar
+from ragembed.cli._warnings import tell_warnings
+from ragembed.cli.options import Json, note, print_json, printable, progress_bar, refuse
 
 if TYPE_CHECKING:
     from ragembed.embed.words import WordVectors
 
 FORMATS = ("folder", "word2vec", "word2vec-bin", "glove", "fasttext-vec", "fasttext-bin")
 _SHOWN = 10
-_WARNINGS = {
-    "duplicates": "words that stood before: the first counts",
-    "blank_lines": "blank lines",
-    "wrong_columns": "lines with another number of columns, passed over",
-    "not_finite": "words with NaN or infinity, passed over",
-    "not_utf8": "words that are not UTF-8, passed over",
-    "long_words": "words that are too long, passed over",
-    "no_word": "rows without a word, passed over",
-    "more_than_header": "words more than the first line promises",
-    "bytes_beyond_header": "bytes after the last word that the first line promises, passed over",
-    "fewer_than_header": "words fewer than the first line promises",
-}
 
 
 def words(
+    context: typer.Context,
     path: Annotated[
         Path,
         typer.Argument(metavar="PATH", readable=False, help="Folder or file of word vectors, in any format."),
@@ -37,26 +26,49 @@ def words(
         typer.Option("-o", "--output", metavar="OUT", help="Write it here; .gz at the end packs it."),
     ] = None,
     format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help=f"What to write: {', '.join(FORMATS)}.")
-    ] = "folder",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"What to write: {', '.join(FORMATS)}. (default: by OUT's ending, .txt .vec .bin, else folder)",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace OUT, a file or a folder of nothing but word vectors.")
+    ] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the first N words, mostly the most frequent.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read all of a folder, and compare it with the sha256 written there."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what a file of word vectors holds, or convert it."""
     from ragembed.embed.words import open_word_vectors
+    from ragembed.embed.words.formats.folder import verify_folder
+    from ragembed.embed.words.formats.target import FOLDER, check_target, format_of
 
-    if format not in FORMATS:
+    if format is not None and format not in FORMATS:
         raise typer.BadParameter(f"--format is {format!r}; valid are: {', '.join(FORMATS)}")
+    if output is None:
+        refuse(context, {"format": "--format", "force": "--force"}, "nothing is written without -o OUT")
+    else:
+        whole = (format or format_of(output, subwords=False)) == FOLDER
+        check_target(output, folder=whole, force=force)
+    if verify and path.is_file():
+        raise typer.BadParameter("--verify does nothing here: a file holds no sha256 to compare with")
     with progress_bar("reading") as progress:
         vectors = open_word_vectors(path, limit=limit, progress=progress)
-    for kind, count in vectors.info.get("warnings", {}).items():
-        note(f"{path}: {count} {_WARNINGS.get(kind, kind)}")
+    tell_warnings(path, vectors)
+    if verify:
+        verify_folder(path)
+        note(f"{path}: all arrays are what was written")
     if output is None:
         _show(path, vectors, json)
     else:
-        _convert(vectors, output, format, json)
+        _convert(vectors, output, format or format_of(output, subwords=vectors.subwords is not None), json)
 
 
 def _show(path: Path, vectors: "WordVectors", json: bool) -> None:
@@ -113,27 +125,16 @@ def _plain(value: Any) -> str:
 
 
 def _convert(vectors: "WordVectors", output: Path, format: str, json: bool) -> None:
-    from ragembed.embed.words.formats import write
-    from ragembed.embed.words.formats.fasttext_write import write_fasttext_bin
+    from ragembed.embed.words.formats.target import WRITERS
 
-    if format == "folder":
-        vectors.save(output)
-        done = write.Written(output, len(vectors), 0, 0)
-    else:
-        writers: dict[str, Callable[[WordVectors, Path], write.Written]] = {
-            "word2vec": write.write_word2vec_text,
-            "word2vec-bin": write.write_word2vec_binary,
-            "glove": write.write_glove_text,
-            "fasttext-vec": write.write_fasttext_vec,
-            "fasttext-bin": write_fasttext_bin,
-        }
-        done = writers[format](vectors, output)
+    done = WRITERS[format](vectors, output)
     if done.left_out:
         note(f"{done.left_out} words are left out: {format} cannot hold them")
     if done.with_spaces:
         note(f"{done.with_spaces} words hold spaces, which many other programs do not read")
     report = {"output": str(output), "format": format, "words": done.words, "dimension": vectors.dimension}
     if json:
-        print_json({**report, "left_out": done.left_out, "with_spaces": done.with_spaces})
+        odd = vectors.info.get("warnings", {})
+        print_json({**report, "left_out": done.left_out, "with_spaces": done.with_spaces, "warnings": odd})
     else:
         print(f"{done.words} words x {vectors.dimension} ({format}): {printable(str(output))}")

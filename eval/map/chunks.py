@@ -49,6 +49,8 @@ def points_of_index(
         hits = pipeline.search_many(queries, near, where) if queries else []
         found = {hit.chunk.id for hit in (hit for answer in hits for hit in answer)}
         total, chunks = _sample(content, most, where, found, seed)
+        if not chunks:
+            raise QueryError(f"no chunk of {pipeline.store.folder} meets {where}", "give another --where")
         vectors = column.take([chunk.row for chunk in chunks])
     kept = np.flatnonzero(vectors.any(axis=1)).tolist()
     if not kept:

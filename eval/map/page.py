@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from html import escape
 from pathlib import PurePath
 from string import Template
@@ -30,12 +32,16 @@ SCRIPTS = (
 """In the order in which they are joined: each uses only what stands before it, but for calls made later."""
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what stands around them."""
+
+
 def render_map(drawing: Drawing) -> str:
     """The whole page."""
     style = "\n".join(asset(*where) for where in STYLES)
     script = "\n".join(asset(*where) for where in SCRIPTS)
     points = drawing.points
-    name = PurePath(points.source).name
+    name = _visible(PurePath(points.source).name)
     counted = f"{len(points.names):,}"
     if len(points.names) < points.total:
         counted += f" of {points.total:,}"
@@ -44,7 +50,7 @@ def render_map(drawing: Drawing) -> str:
         style=style,
         title=escape(f"{counted} {points.kind} of {name}"),
         headline=f"{counted} {points.kind} of {foreign(name)}",
-        made=foreign(points.embedder) if points.embedder else "",
+        made=foreign(_visible(points.embedder)) if points.embedder else "",
         say=" ".join(escape(line) for line in told(drawing)),
         data=script_json(payload(drawing)),
         script=script,
@@ -60,9 +66,9 @@ def payload(drawing: Drawing) -> dict[str, Any]:
         "kind": points.kind,
         "axes": list(drawing.axes),
         "origin": drawing.variance is not None,
-        "names": [*points.names, *points.queries],
-        "titles": list(points.titles),
-        "texts": list(points.texts),
+        "names": _all_visible((*points.names, *points.queries)),
+        "titles": _all_visible(points.titles),
+        "texts": _all_visible(points.texts),
         "x": [float(f"{x:.5g}") for x, _ in places],
         "y": [float(f"{y:.5g}") for _, y in places],
         "near": [*drawing.near.tolist(), *drawing.query_near.tolist()],
@@ -71,11 +77,20 @@ def payload(drawing: Drawing) -> dict[str, Any]:
             for row in (*drawing.cosines.tolist(), *drawing.query_cosines.tolist())
         ],
         "groups": {
-            "names": list(points.groups.names),
+            "names": _all_visible(points.groups.names),
             "of": list(points.groups.of),
-            "by": points.groups.by,
+            "by": None if points.groups.by is None else _visible(points.groups.by),
             "ordered": points.groups.ordered,
         },
         "asked": list(points.asked),
         "queries": len(points.queries),
     }
+
+
+def _visible(text: str) -> str:
+    """`text` with the names of characters that nobody sees, and that could make it look like another."""
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
+
+
+def _all_visible(texts: Iterable[str]) -> list[str]:
+    return [_visible(text) for text in texts]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragembed.embed.words.explore.nearest import EPSILON
 from ragembed.errors import DatasetError
 from ragembed.eval.quality.vocabulary import Rows, Vocabulary
 from ragembed.eval.quality.words import cosines
@@ -36,8 +37,6 @@ Scores = NDArray[np.float32]
 Objective = Callable[[Scores, Scores, Scores], Scores]
 """Cosines with a, b and c (arrays of one shape) -> scores."""
 
-EPSILON = 0.001
-"""Keeps 3CosMul from dividing by zero."""
 _BLOCK = 4_096
 """Words of the vocabulary in a block, at most."""
 _CELLS = 1 << 23

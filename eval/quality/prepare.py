@@ -14,14 +14,23 @@ _SAMPLE = 1_000
 """Texts that an embedder looks at to settle its language, as when it indexes."""
 
 
+_GIVE = "give a corpus, much text of the kind that it shall know (--corpus)"
+
+
 def ready(
-    embedder: str | Embedder, corpus: Iterable[str] | None, own: Sequence[str], *, words: bool = False
+    embedder: str | Embedder,
+    corpus: Iterable[str] | None,
+    own: Sequence[str],
+    *,
+    words: bool = False,
+    remedy: str = _GIVE,
 ) -> tuple[Embedder, str | None]:
     """The embedder, and what it learnt from in words (None: it learnt nothing here).
 
     One that is given as an object and without a `corpus` is taken as it is. A spec of one that learns needs a `corpus`;
     a lexical one without takes `own`, the texts that it will be judged by, from which it learns which terms there are.
     One that has words already learns nothing where only its `words` are asked for: what it would is how to pool them.
+    `remedy` says what to do where texts to learn from are missing.
     """
     maker = EMBEDDERS.create(embedder) if isinstance(embedder, str) else embedder
     learns = maker.learns or maker.kind == "sparse"
@@ -32,10 +41,7 @@ def ready(
         if isinstance(embedder, Embedder):
             return maker, None
         if maker.learns:
-            raise EmbeddingError(
-                f"{maker.name} learns from texts, and was given none",
-                "give a corpus, much text of the kind that it shall know (--corpus)",
-            )
+            raise EmbeddingError(f"{maker.name} learns from texts, and was given none", remedy)
         maker.adapt(own[:_SAMPLE])
         if learns:
             maker.fit(own)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checka
 import numpy as np
 from numpy.typing import NDArray
 
-from ragembed.embed.base import Dense, Embedder, checked_vectors
+from ragembed.embed.base import Dense, Embedder, checked_vectors, normalized
 from ragembed.errors import EmbeddingError
 
 if TYPE_CHECKING:
@@ -152,8 +152,7 @@ def first_rows(keys: Sequence[str]) -> dict[str, int]:
 def unit_rows(vectors: Matrix) -> Matrix:
     """Rows scaled to length 1, those of zeros left as they are."""
     if isinstance(vectors, np.ndarray):
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return normalized(vectors)
     sparse: Any = vectors.copy()
     lengths = np.sqrt(_row_products(sparse, sparse))
     sparse.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(sparse.indptr))

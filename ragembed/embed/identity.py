@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ragembed.embed import probes
 from ragembed.errors import CorruptError, EmbeddingError, IdentityError
@@ -41,6 +41,16 @@ _LABELS = {
 _BRING_BACK = "bring back what it was made with, or index again: ragembed index PATH... -o NEW_INDEX"
 _RESTORE = "bring the index back from a copy, or index again: ragembed index PATH... -o NEW_INDEX"
 _HEX = frozenset("0123456789abcdef")
+
+
+@runtime_checkable
+class ReadsModel(Protocol):
+    """An embedder whose model may lie outside the index, which records which it is and does not copy it."""
+
+    @property
+    def path(self) -> str | None:
+        """Where; None or empty where it learns from the index's texts alone."""
+        ...
 
 
 def record(embedder: Embedder) -> dict[str, Any]:
@@ -79,10 +89,33 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
 
 def check_recorded(record: EmbedderRecord, embedder: Embedder, where: Path) -> None:
     """Raise `IdentityError` where what can be told without loading a model differs from what `where` recorded."""
-    now = embedder.recorded_identity()
+    try:
+        now = embedder.recorded_identity()
+    except EmbeddingError as error:
+        if (model := _model(embedder)) is None:
+            raise
+        raise _unusable(model, error, where) from error
     if record.folder is not None:
         now.pop("state", None)  # learnt, and read by `load_learnt`
-    _refuse({key: value for key, value in record.identity.items() if key in now}, now, record, where)
+    told = {key: value for key, value in record.identity.items() if key in now}
+    _refuse(told, now, record, where, embedder)
+
+
+def check_model(record: EmbedderRecord, embedder: Embedder, where: Path) -> None:
+    """`check_recorded` of an embedder whose model lies outside the index in `where`, and every byte of word vectors.
+
+    Raises `IdentityError` where the model is gone, damaged or another one; nothing is asked of other embedders.
+    """
+    if (model := _model(embedder)) is None:
+        return
+    from ragembed.embed.words.formats.folder import is_folder_of_words, verify_folder
+
+    check_recorded(record, embedder, where)
+    try:
+        if is_folder_of_words(model):
+            verify_folder(model)
+    except EmbeddingError as error:
+        raise _unusable(model, error, where) from error
 
 
 def load_learnt(record: EmbedderRecord, embedder: Embedder, where: Path) -> None:
@@ -134,7 +167,7 @@ def check_behaviour(
     now = embedder.identity()
     if has_probes(record.identity):
         now["probes"] = {"version": probes.VERSION, **embedder.probe(thorough=thorough)}
-    _refuse(record.identity, now, record, where, embedder)
+    _refuse(record.identity, now, record, where, embedder, loaded=True)
     if record.dimension is not None and embedder.dimension != record.dimension:
         raise IdentityError(
             f"{where} has vectors of {record.dimension} dimensions, {record.spec} gives {embedder.dimension}",
@@ -147,7 +180,9 @@ def _refuse(
     now: Mapping[str, Any],
     record: EmbedderRecord,
     where: Path,
-    loaded: Embedder | None = None,
+    embedder: Embedder,
+    *,
+    loaded: bool = False,
 ) -> None:
     try:
         found = differences(recorded, now)
@@ -156,11 +191,28 @@ def _refuse(
         raise CorruptError(fault, _RESTORE) from error
     if not found:
         return
-    made_with, loaded_with = recorded.get("made_with"), loaded.made_with() if loaded else None
+    made_with, loaded_with = recorded.get("made_with"), embedder.made_with() if loaded else None
     if made_with and loaded_with and made_with != loaded_with:
         found += [f"with{name} {a} | {b}" for name, a, b in _sides(made_with, loaded_with)]
     fault = f"{where} was made with another {record.spec} than is here (then | now): {', '.join(found)}"
-    raise IdentityError(fault.replace("\n", " "), _BRING_BACK)
+    model = _model(embedder)
+    raise IdentityError(fault.replace("\n", " "), _BRING_BACK if model is None else _put_back(model))
+
+
+def _model(embedder: Embedder) -> Path | None:
+    """Where the model of `embedder` lies outside the index; None where it has none."""
+    path = embedder.path if isinstance(embedder, ReadsModel) else None
+    return Path(path).expanduser() if path else None
+
+
+def _unusable(model: Path, error: EmbeddingError, where: Path) -> IdentityError:
+    return IdentityError(
+        f"{where} needs the model {model}, which cannot be used: {error.fault}", _put_back(model)
+    )
+
+
+def _put_back(model: Path) -> str:
+    return f"put the model that made it back at {model}, or index again: ragembed index PATH... -o NEW_INDEX"
 
 
 def _sides(before: Any, now: Any) -> Iterator[tuple[str, str, str]]:

@@ -34,6 +34,8 @@ class Problem:
 
     what: str
     remedy: str = RESTORE
+    outside: bool = False
+    """Whether it is about a model that the index needs and does not hold; then the index itself is whole."""
 
     @property
     def mendable(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ragembed.config import PipelineConfig
-from ragembed.errors import EmbeddingError, RagembedError
+from ragembed.errors import EmbeddingError, IdentityError, RagembedError
 from ragembed.index import check_catalog
 from ragembed.index.catalog import Catalog
 from ragembed.index.check_segments import segments
@@ -56,6 +56,21 @@ def learnt_fault(store: Store, config: PipelineConfig, number: int) -> RagembedE
     return None
 
 
+def _model_fault(store: Store, config: PipelineConfig, number: int) -> RagembedError | None:
+    """Why the model that an embedder needs, and the index does not hold, is not the one that it was made with."""
+    from ragembed.embed import EMBEDDERS as KINDS
+    from ragembed.embed.identity import check_model
+
+    record = config.embedders[number]
+    try:
+        check_model(record, KINDS.create(record.spec), store.folder)
+    except IdentityError as error:
+        return error
+    except DAMAGE:  # of what was recorded, which is told elsewhere
+        return None
+    return None
+
+
 def _generation(store: Store) -> int:
     try:
         with store.snapshot() as catalog:
@@ -96,6 +111,8 @@ def _by_config(store: Store, catalog: Catalog) -> Iterator[Problem]:
     except DAMAGE:
         return
     for number in range(len(config.embedders)):
-        if (fault := learnt_fault(store, config, number)) is not None:
+        if (fault := _model_fault(store, config, number)) is not None:
+            yield Problem(fault.fault, fault.remedy, outside=True)
+        elif (fault := learnt_fault(store, config, number)) is not None:
             yield Problem(fault.fault, REPAIR)
     yield from segments(store, catalog, config.embedders)

@@ -115,3 +115,20 @@ def test_what_fails(run: Any, model: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("\n", encoding="utf-8")
     assert "holds no words" in run("neighbors", "x", "--embedder", "minilm", "--vocabulary", empty).err
+
+
+def test_an_embedder_that_learns_wants_an_index(run: Any) -> None:
+    done = run("neighbors", "king", "--embedder", "lsa")
+    assert (done.code, done.out) == (1, "")
+    assert (
+        done.err
+        == "error: lsa learns from texts, and was given none; name an index to learn from (-i INDEX)\n"
+    )
+
+
+def test_another_spelling(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "places.txt").write_text("Paris 1 0\nLondon 1 1\n", encoding="utf-8")
+    done = run("neighbors", "paris", "--model", tmp_path / "places.txt", "--json")
+    (column,) = done.json()["questions"][0]["columns"]
+    assert [term["found"] for term in column["terms"]] == ["spelling"]
+    assert [one["word"] for one in column["neighbors"]] == ["London"]

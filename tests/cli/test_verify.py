@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from typer.main import get_command
 
 from ragembed.cli import app
+from ragembed.embed.words import WordVectors
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,3 +117,51 @@ def test_every_command_that_a_message_or_a_page_names_is_there() -> None:
         for word in re.findall(r"(?:run|with): ragembed (\w+)", path.read_text(encoding="utf-8"))
     }
     assert {"verify", "index"} <= named <= set(commands)
+
+
+@pytest.fixture(params=["sif", "mean"])
+def outside(run: Any, docs: Path, tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """An index, and the model outside it that it was made with."""
+    words = ["cats", "sleep", "river", "floods", "lake", "key"]
+    table = np.random.default_rng(1).normal(size=(len(words), 4)).astype(np.float32)
+    model, index = tmp_path / "model", tmp_path / "words.index"
+    WordVectors(words, table).save(model)
+    spec = f"glove(path={model}, pooling={request.param})"
+    assert run("index", docs, "-o", index, "--embedder", spec).code == 0
+    assert run("verify", index).code == 0
+    return index, model
+
+
+def trained_again(model: Path) -> None:
+    found = WordVectors.open(model)
+    WordVectors(list(found.words), found.vectors[::-1].copy()).save(model)
+
+
+def exchanged(model: Path) -> None:
+    np.save(model / "vectors.npy", np.load(model / "vectors.npy")[::-1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda model: model.rename(model.with_name("away")), "needs the model"),
+        (trained_again, r"\(then \| now\): .*[0-9a-f]{12} \| [0-9a-f]{12}"),
+        (exchanged, r"vectors\.npy was changed after it was written \(sha256 then \| now: [0-9a-f]{12} \|"),
+    ],
+)
+def test_a_model_outside_that_is_not_what_it_was(
+    run: Any, outside: tuple[Path, Path], damage: Callable[[Path], None], told: str
+) -> None:
+    index, model = outside
+    damage(model)
+    for arguments in ((), ("--repair",)):
+        done = run("verify", index, *arguments)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert re.search(told, done.err)
+        assert f"put the model that made it back at {model}, or index again" in done.err
+        assert "ragembed index PATH... -o NEW_INDEX" in done.err
+        assert "is damaged: " not in done.err
+        assert "--repair" not in done.err  # which cannot help
+    (problem,) = run("verify", index, "--json").json()["problems"]
+    assert re.search(told, problem["what"])
+    assert run("query", "cats", "-i", index).code == 1

@@ -23,7 +23,7 @@ from ragembed.errors import EmbeddingError
 OPTIONS, TENSORS, INFO = "options.json", "elmo.safetensors", "elmo.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ElmoFiles:
     """A model as it lies on disk."""
 
@@ -32,22 +32,28 @@ class ElmoFiles:
     info: dict[str, Any] = field(default_factory=dict)
     """JSON: ``tokenizer``, ``words``, ``settings``, ``perplexities`` ... where they are known."""
 
+    def __repr__(self) -> str:
+        numbers = sum(values.size for values in self.weights.values())
+        return f"<ElmoFiles: {self.options.layers} layers, {self.options.dimension} dimensions, {numbers:,} weights>"
+
     @cached_property
     def digest(self) -> str:
         """sha256 of options and weights, the same before and after `save` and `export`."""
         return digest(self.options, self.weights)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write our folder; opening it needs no h5py."""
         from safetensors.numpy import save
 
+        folder = Path(folder).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / OPTIONS).write_text(json.dumps(self.options.to_json(), indent=1) + "\n", encoding="utf-8")
         (folder / INFO).write_text(json.dumps(self.info) + "\n", encoding="utf-8")
         _replace(folder / TENSORS, save(dict(self.weights)))
 
-    def export(self, folder: Path) -> None:
+    def export(self, folder: str | Path) -> None:
         """Write ``options.json`` and ``weights.hdf5`` as they are published, for other programs."""
+        folder = Path(folder).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / OPTIONS).write_text(json.dumps(self.options.to_json(), indent=1) + "\n", encoding="utf-8")
         write_hdf5(folder / "weights.hdf5", self.weights)
@@ -74,7 +80,7 @@ def open_elmo(path: str | Path, options: str | Path | None = None) -> ElmoFiles:
 def convert(path: str | Path, folder: str | Path, options: str | Path | None = None) -> ElmoFiles:
     """Write the model in `path` to `folder` in our form, so that h5py is needed only this once."""
     files = open_elmo(path, options)
-    files.save(Path(folder))
+    files.save(folder)
     return files
 
 

@@ -18,8 +18,9 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _REMEDY = "fetch the file again"
 
 
-def read_hdf5(path: Path, options: Options) -> Weights:
+def read_hdf5(path: str | Path, options: Options) -> Weights:
     """The weights in `path` as float32. Raises `EmbeddingError` where they are not those of `options`."""
+    path = Path(path).expanduser()
     _check_signature(path)
     h5py = require("h5py", "elmo", "reading ELMo's published weights")
     try:
@@ -46,7 +47,7 @@ def read_hdf5(path: Path, options: Options) -> Weights:
     return weights
 
 
-def write_hdf5(path: Path, weights: Weights) -> None:
+def write_hdf5(path: str | Path, weights: Weights) -> None:
     """Write `weights` to `path` as they are published, for other programs."""
     h5py = require("h5py", "elmo", "writing ELMo's published format")
     try:

@@ -115,10 +115,10 @@ class Options:
         return options
 
     @classmethod
-    def read(cls, path: Path) -> Options:
+    def read(cls, path: str | Path) -> Options:
         """From the file `path`."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise EmbeddingError(f"{path} is no options.json of ELMo ({error})", _REMEDY) from error
         if not isinstance(content, dict):

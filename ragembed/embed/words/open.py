@@ -16,6 +16,9 @@ from ragembed.embed.words.formats.source import Progress, Source
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, StoreError
 
+NOT_KEPT = "not_kept"
+"""Warning: what the file was converted to could not be kept, so that it is converted whenever it is opened."""
+
 
 def open_word_vectors(
     path: str | Path, *, limit: int | None = None, progress: Progress | None = None
@@ -37,7 +40,9 @@ def open_word_vectors(
             return WordVectors.open(folder)
         return _converted(path, folder, limit, progress)
     except StoreError:  # the cache cannot be written
-        return _in_memory(_read(path, MemoryStore(), limit, progress))
+        found = _read(path, MemoryStore(), limit, progress)
+        found.info["warnings"][NOT_KEPT] = 1
+        return _in_memory(found)
 
 
 def _opened_folder(path: Path, limit: int | None) -> WordVectors:

@@ -14,13 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.analysis import Analyzer
 from ragembed.embed.words.tokens import LONGEST_TOKEN, WordTokenizer
-from ragembed.embed.words.vectors import WordVectors
+
+if TYPE_CHECKING:
+    from ragembed.embed.words.vectors import WordVectors
 
 UNKNOWN = -1
 """In place of a row: nothing stands for the token."""
@@ -47,10 +50,19 @@ def _folded(token: str) -> str:
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda token: token,
     _folded,
+    str.lower,  # where it is another: ß, the last s of a Greek word
     lambda token: token[:1].upper() + token[1:].lower(),
     str.upper,
     lambda token: _DIGIT.sub("#", token) if len(token) > 1 else token,
 )
+
+
+class HasRows(Protocol):
+    """Words that have rows."""
+
+    def rows(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """The row of each of `words` as it is written ``(len(words),)``; -1 for one that has none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def keeps_case(vectors: WordVectors) -> bool:
 
 def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Found:
     """What stands for each of `tokens`, all taken together at each step; `cased` says what `keeps_case` found."""
-    codes = _spelt(vectors, tokens)
+    codes = spelt(vectors, tokens)
     several: dict[int, tuple[int, ...]] = {}
     made: dict[int, str] = {}
     left = np.flatnonzero(codes == UNKNOWN)
@@ -91,7 +103,7 @@ def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Foun
     if len(left):
         clitics = bool((vectors.rows(["n't", "'s"]) >= 0).any())
         parts = [_parts(tokens[at], clitics=clitics) for at in left.tolist()]
-        rows = iter(_spelt(vectors, [part for each in parts for part in each]).tolist())
+        rows = iter(spelt(vectors, [part for each in parts for part in each]).tolist())
         for at, each in zip(left.tolist(), parts, strict=True):
             known = tuple(row for row in (next(rows) for _ in each) if row >= 0)
             if known:
@@ -99,7 +111,7 @@ def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Foun
     return Found(codes, several, made)
 
 
-def _spelt(vectors: WordVectors, tokens: Sequence[str]) -> NDArray[np.int64]:
+def spelt(vectors: HasRows, tokens: Sequence[str]) -> NDArray[np.int64]:
     """The row of each token in the first spelling that has one ``(tokens,)``, else `UNKNOWN`."""
     rows = np.full(len(tokens), UNKNOWN, np.int64)
     left = list(range(len(tokens)))

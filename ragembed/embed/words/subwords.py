@@ -21,6 +21,9 @@ Numbers = NDArray[np.int64]
 END_OF_SENTENCE = "</s>"
 """fastText's word for the end of a line, which has a row but no n-grams."""
 
+LONGEST_NGRAM = 1000
+"""Characters; models have 3 to 6, and a file that says more is damaged."""
+
 _FNV_START, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 _AT_ONCE = 8192
 """N-grams whose rows are summed at once."""
@@ -38,6 +41,10 @@ class Subwords:
             raise EmbeddingError(
                 f"there are {rows} buckets of n-grams and vectors of shape {vectors.shape}",
                 "give one row each",
+            )
+        if maxn > LONGEST_NGRAM:
+            raise EmbeddingError(
+                f"n-grams have up to {maxn} characters", f"give {LONGEST_NGRAM} or less, 6 is usual"
             )
         self.minn = minn
         self.maxn = maxn
@@ -112,6 +119,8 @@ def ngram_buckets(words: Sequence[str], minn: int, maxn: int, buckets: int) -> t
     for size in range(1, maxn + 1):
         inside = starts + size - 1 <= last_of[owner[starts]]
         starts, hashes = starts[inside], hashes[inside]
+        if not len(starts):
+            break
         added = starts + size - 1
         for byte in range(longest):
             has = firsts[added] + byte < ends[added]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense
+from ragembed.embed.words.explore.neighbors import Neighbors, Question, unknown_word
 from ragembed.embed.words.formats.folder import Parts, arrays_digest, open_folder, write_folder
 from ragembed.embed.words.index import WordIndex, Words
+from ragembed.embed.words.resolve import UNKNOWN, keeps_case, resolve
 from ragembed.embed.words.subwords import Subwords
 from ragembed.errors import EmbeddingError
 
@@ -58,6 +60,8 @@ class WordVectors:
         """How the vectors were made, as JSON values: method, settings, tokenizer, phrases, losses, warnings."""
         self._index: WordIndex | None = None
         self._arrays_digest: str | None = None
+        self._cased: bool | None = None
+        self._neighbors: Neighbors | None = None
 
     @classmethod
     def _of(cls, parts: Parts) -> WordVectors:
@@ -69,6 +73,11 @@ class WordVectors:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def __repr__(self) -> str:
+        made = self.info.get("method") or self.info.get("format")
+        told = f", {made:.40}" if isinstance(made, str) else ""
+        return f"<WordVectors: {len(self):,} words x {self.dimension}{told}>"
 
     @property
     def dimension(self) -> int:
@@ -82,19 +91,54 @@ class WordVectors:
     def word_vectors(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], Dense]:
         """Which of `words` have a vector, and the vectors ``(len(words), dimension)``, zeros for those without.
 
-        A word is looked up as it is written, then in lower case, then made of its character n-grams.
+        What stands for a word is found as everywhere (`ragembed.embed.words.resolve`): as it is written, in other
+        spellings, made of its n-grams, or the mean of its parts.
         """
-        rows = self.rows(words)
-        unknown = np.flatnonzero(rows < 0)
-        if len(unknown):
-            rows[unknown] = self.rows([words[at].lower() for at in unknown.tolist()])
-        known = rows >= 0
-        found = np.zeros((len(words), self.dimension), np.float32)
-        found[known] = self.vectors[rows[known]]
-        if self.subwords is not None and not known.all():
-            unknown = np.flatnonzero(~known)
-            known[unknown], found[unknown] = self.subwords.vectors([words[at] for at in unknown.tolist()])
-        return known, found
+        if self._cased is None:
+            self._cased = keeps_case(self)
+        found = resolve(self, words, cased=self._cased)
+        vectors = np.zeros((len(words), self.dimension), np.float32)
+        own = found.codes >= 0
+        vectors[own] = self.vectors[found.codes[own]]
+        if self.subwords is not None and found.made:
+            vectors[list(found.made)] = self.subwords.vectors(list(found.made.values()))[1]
+        for place, rows in found.several.items():
+            vectors[place] = self.vectors[list(rows)].mean(axis=0)
+        return found.codes != UNKNOWN, vectors
+
+    def __contains__(self, word: str) -> bool:
+        """Whether `word` has a vector."""
+        return bool(self.word_vectors([word])[0][0])
+
+    def __getitem__(self, word: str) -> Dense:
+        """The vector of `word` ``(dimension,)``; `QueryError` with spellings like it where there is none."""
+        known, found = self.word_vectors([word])
+        if not known[0]:
+            raise unknown_word(word, self.words)
+        vector: Dense = found[0]
+        return vector
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+    def similarity(self, one: str, other: str) -> float:
+        """The cosine of two words; 0 where a vector is zeros."""
+        a, b = self[one].astype(np.float64), self[other].astype(np.float64)
+        lengths = np.linalg.norm(a) * np.linalg.norm(b)
+        return float(a @ b / lengths) if lengths else 0.0
+
+    def most_similar(
+        self, words: str | Sequence[str], k: int = 10, *, negative: Sequence[str] = ()
+    ) -> list[tuple[str, float]]:
+        """The `k` words nearest to the sum of `words`, less those of `negative`, with their cosines; best first.
+
+        `ragembed.embed.words.explore.neighbors` tells more of how they were found, and how analogies are asked.
+        """
+        near = [words] if isinstance(words, str) else words
+        question = Question((*((1, word) for word in near), *((-1, word) for word in negative)))
+        if self._neighbors is None:
+            self._neighbors = Neighbors(self)
+        return [(one.word, one.score) for one in self._neighbors.ask(question, k).neighbors]
 
     def vocabulary(self) -> tuple[Sequence[str], Dense]:
         """All words, most frequent first, and their vectors."""
@@ -117,13 +161,13 @@ class WordVectors:
         text = json.dumps([self._array_digest(), made_of], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write everything to `folder`, so that `open` maps it into memory.
 
         The folder is made if absent; other files in it stay. Raises `StoreError` where the disk does not take it.
         """
         write_folder(
-            Path(folder),
+            Path(folder).expanduser(),
             self._words_index(),
             self.vectors,
             counts=self.counts,
@@ -132,9 +176,9 @@ class WordVectors:
         )
 
     @classmethod
-    def open(cls, folder: Path) -> WordVectors:
+    def open(cls, folder: str | Path) -> WordVectors:
         """What `save` wrote to `folder`, mapped into memory; anything else is an `EmbeddingError`."""
-        return cls._of(open_folder(Path(folder)))
+        return cls._of(open_folder(Path(folder).expanduser()))
 
     def _words_index(self) -> WordIndex:
         if self._index is None:

@@ -170,3 +170,14 @@ def test_tensors_of_another_model(tiny: ElmoFiles, tmp_path: Path) -> None:
     (tmp_path / "options.json").write_text(json.dumps(options))
     with pytest.raises(EmbeddingError, match=r"W_0 has shape \(10, 28\), the options want \(10, 32\)"):
         open_elmo(tmp_path)
+
+
+def test_paths_may_be_strings_and_a_model_is_shown_in_a_line(tiny: ElmoFiles, tmp_path: Path) -> None:
+    tiny.save(str(tmp_path / "ours"))
+    open_elmo(str(tmp_path / "ours")).export(str(tmp_path / "published"))
+    again = convert(str(tmp_path / "published" / "weights.hdf5"), str(tmp_path / "again"))
+    assert same(tiny, again)
+    assert (
+        repr(tiny)
+        == f"<ElmoFiles: 2 layers, 10 dimensions, {sum(w.size for w in tiny.weights.values()):,} weights>"
+    )

@@ -72,3 +72,12 @@ def test_every_script_is_on_the_page() -> None:
     own = [name for where, name in SCRIPTS if where == HERE]
     found = [file.name for file in resources.files(HERE).iterdir() if file.name.endswith(".js")]
     assert sorted(own) == sorted(found)
+
+
+def test_what_turns_or_hides_text_is_named(make_chunks: Any) -> None:
+    turned = "invoice\u202efdp.exe \u2066\x07\x9b"
+    text = render_map(draw(make_chunks(turned, query=turned)))
+    assert not re.search("[\x07\x9b\u202a-\u202e\u2066-\u2069]", text)
+    data = next(json.loads(raw) for raw in Elements(text).raw if raw.startswith("{"))
+    for told in (data["names"][0], data["names"][-1], data["titles"][1], data["groups"]["names"][0]):
+        assert told.startswith("invoice[U+202E]fdp.exe [U+2066][U+0007][U+009B]")

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.embed.words.explore.nearest import METHODS, Floats, Nearest, Rows
+from ragembed.embed.words.resolve import spelt
 from ragembed.errors import QueryError
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Term:
 
     word: str
     sign: int
-    found: Literal["word", "lower case", "unseen"]
-    """As it is written, in lower case, or not at all: then its vector was made of its parts."""
+    found: Literal["word", "lower case", "spelling", "unseen"]
+    """As it is written, in lower case, in another spelling, or not at all: then its vector was made of its parts."""
     row: int | None
 
 
@@ -147,18 +148,19 @@ class Neighbors:
     def _terms(self, question: Question) -> tuple[tuple[Term, ...], Floats]:
         """How each word was found, and its unit vector ``(t, dimension)``."""
         words = [word for _, word in question.terms]
-        written, lower = self.table.rows(words), self.table.rows([word.lower() for word in words])
+        written, near = self.table.rows(words), spelt(self.table, words)
         terms, vectors = [], []
         for place, (sign, word) in enumerate(question.terms):
-            row = int(written[place] if written[place] >= 0 else lower[place])
-            if row >= 0:
+            row = int(near[place])
+            vector = None
+            if written[place] < 0:  # the table says what stands for it, as everywhere
+                known, made = self.table.word_vectors([word])
+                vector = made if known[0] else None
+            if row < 0 and (vector is None or _looks_signed(word)):
+                raise unknown_word(word, self.table.words)
+            if vector is None:
                 vector = self.table.vectors[[row]]
-                terms.append(Term(word, sign, "word" if written[place] >= 0 else "lower case", row))
-            else:
-                known, vector = self.table.word_vectors([word])
-                if not known[0]:
-                    raise _unknown(word, self.table.words)
-                terms.append(Term(word, sign, "unseen", None))
+            terms.append(Term(word, sign, self._how(word, row), None if row < 0 else row))
             vectors.append(_dense(vector))
         units = _unit_rows(np.concatenate(vectors))
         for word, unit in zip(words, units, strict=True):
@@ -166,6 +168,12 @@ class Neighbors:
                 what = "zeros, as of a stop word" if not unit.any() else "NaN or infinity"
                 raise QueryError(f"the vector of {word!r} is {what}", "ask for another word")
         return tuple(terms), units
+
+    def _how(self, word: str, row: int) -> Literal["word", "lower case", "spelling", "unseen"]:
+        if row < 0:
+            return "unseen"
+        found = self.table.words[row]
+        return "word" if found == word else "lower case" if found == word.lower() else "spelling"
 
 
 def _sum(question: Question, units: Floats, signs: Floats) -> tuple[Floats, Floats]:
@@ -176,12 +184,18 @@ def _sum(question: Question, units: Floats, signs: Floats) -> tuple[Floats, Floa
     return _unit_rows(total), np.ones(1)
 
 
-def _unknown(word: str, words: Sequence[str]) -> QueryError:
+def unknown_word(word: str, words: Sequence[str]) -> QueryError:
+    """The error for a word without a vector, with those of `words` that are spelt like it."""
     like = difflib.get_close_matches(word.lower(), islice(words, _SPELLINGS), 3, cutoff=0.7)
     hint = f"there are: {', '.join(like)}" if like else "use vectors that know more words"
-    if any(f" {sign}" in word for sign in _SIGNS):
+    if _looks_signed(word):
         hint += "; signs stand between spaces: king - man + woman"
     return QueryError(f"there is no vector of {word!r} among {len(words):,} words", hint)
+
+
+def _looks_signed(word: str) -> bool:
+    """Whether a sign was meant that does not stand alone: ``king -man``."""
+    return any(f" {sign}" in word for sign in _SIGNS)
 
 
 def _dense(vectors: Any) -> Floats:

@@ -24,12 +24,13 @@ def looks_binary(source: Source) -> bool:
         return False
     data = source.peek(_CHECKED)
     body = data[data.index(b"\n") + 1 :]
-    if any(trailing_numbers(line) >= header[1] for line in body.split(b"\n")[:_LINES]):
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    if len(data) < _CHECKED and _ends_as_promised(body, *header):
+        return not all(trailing_numbers(line) >= header[1] for line in lines)
+    if any(trailing_numbers(line) >= header[1] for line in lines[:_LINES]):
         return False
     numbers = body.partition(b" ")[2]
-    if any(byte < 9 or 13 < byte < 32 or byte > 126 for byte in numbers):
-        return True
-    return len(data) < _CHECKED and _ends_as_promised(body, *header)
+    return any(byte < 9 or 13 < byte < 32 or byte > 126 for byte in numbers)
 
 
 def _ends_as_promised(body: bytes, words: int, dimension: int) -> bool:

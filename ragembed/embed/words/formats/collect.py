@@ -122,9 +122,12 @@ class Collector:
         if not self.rows:
             raise EmbeddingError(f"{self.path} holds no word vectors: {first}", "name a file of word vectors")
         if bad * _LEAST_GOOD > self.lines:
+            kinds = ", ".join(
+                f"{kind} {count}" for kind, count in self._odd.most_common() if kind not in HARMLESS
+            )
             raise EmbeddingError(
-                f"{self.path}: {bad} of {self.lines} {unit}s are no word with {self.dimension} finite numbers, "
-                f"more than 1 in {_LEAST_GOOD}; the first: {first}",
+                f"{self.path}: {bad} of {self.lines} {unit}s are no word with {self.dimension} finite numbers "
+                f"({kinds}), more than 1 in {_LEAST_GOOD}; the first: {first}",
                 "mend the file, or fetch it again",
             )
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(self._lengths))])

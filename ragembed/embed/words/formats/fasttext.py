@@ -17,7 +17,7 @@ from ragembed.embed.base import Dense
 from ragembed.embed.words.formats.collect import LONGEST_WORD, Collector, Found
 from ragembed.embed.words.formats.npy import Store
 from ragembed.embed.words.formats.source import BLOCK, Source
-from ragembed.embed.words.subwords import Subwords
+from ragembed.embed.words.subwords import LONGEST_NGRAM, Subwords
 from ragembed.errors import EmbeddingError
 
 MAGIC = struct.pack("<i", 793712314)
@@ -85,9 +85,12 @@ def _read_settings(source: Source) -> dict[str, int]:
             "write it again with a later fastText",
         )
     raw = source.exactly(4 * len(SETTINGS) + 8, "the settings")
-    settings = dict(zip(SETTINGS, struct.unpack(f"<{len(SETTINGS)}i", raw[:-8]), strict=True))
+    numbers = struct.unpack(f"<{len(SETTINGS)}i", raw[:-8])
+    settings: dict[str, int] = dict(zip(SETTINGS, numbers, strict=True))
     if settings["buckets"] < 0:
         raise source.cut_off(f"{settings['buckets']} buckets of n-grams")
+    if settings["maxn"] > LONGEST_NGRAM:
+        raise source.cut_off(f"n-grams of up to {settings['maxn']} characters")
     if version == VERSIONS[0] and settings["model"] == _SUPERVISED:
         settings["maxn"] = 0  # such models took no n-grams of characters, whatever they say
     return settings

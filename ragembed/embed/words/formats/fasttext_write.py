@@ -48,7 +48,7 @@ def write_fasttext_bin(vectors: WordVectors, path: str | Path) -> Written:
         file.write(struct.pack("<?qq", False, len(rows) + subwords.buckets, dimension))
         for start in range(0, len(rows), _ROWS):
             some = rows[start : start + _ROWS]
-            words = [vectors.words[row] for row in some.tolist()]
+            words = [vectors.words[int(row)] for row in some]
             sums, _ = subwords.sums(words)
             _, grams = ngram_buckets(words, subwords.minn, subwords.maxn, subwords.buckets)
             own = vectors.vectors[some] * (grams + 1).astype(np.float32)[:, np.newaxis] - sums

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense
+from ragembed.embed.words.formats.checks import check
 from ragembed.embed.words.formats.disk import sweep_killed, sync, writing
 from ragembed.embed.words.formats.npy import Array, array_digest, map_npy, npy_digest, write_npy
 from ragembed.embed.words.index import WordIndex, Words
@@ -46,6 +47,10 @@ _DTYPES = {
     "ngrams": np.float32,
     "buckets": np.int64,
 }
+FILES = frozenset((STATE, *(f"{name}.npy" for name in _DTYPES)))
+"""All that such a folder may hold."""
+TEMPORARY = ".*.tmp"
+"""What is being written in it, or was when the writer was killed."""
 _DECIDING = ("vectors", "words", "offsets", "counts", "ngrams", "buckets")
 """Arrays that decide vectors; the others follow from them."""
 _TRIES = 3
@@ -90,11 +95,11 @@ def write_folder(
     try:
         with writing(folder):
             temporary.mkdir(parents=True)
-        sweep_killed(folder, ".*.tmp")
+        sweep_killed(folder, TEMPORARY)
         fill_folder(temporary, index, vectors, counts=counts, subwords=subwords, info=info)
         with writing(folder):
             (folder / STATE).unlink(missing_ok=True)
-            for name in (*(f"{name}.npy" for name in _DTYPES), STATE):
+            for name in (*sorted(FILES - {STATE}), STATE):
                 if (temporary / name).exists():
                     (temporary / name).replace(folder / name)
                 else:
@@ -210,6 +215,22 @@ def open_folder(folder: Path) -> Parts:
     raise EmbeddingError(f"{folder} is written anew again and again", "wait until that is done")
 
 
+def verify_folder(folder: Path) -> None:
+    """Read all arrays in `folder`; `EmbeddingError` where one is not, to the last bit, what was written.
+
+    `open_folder` does without: it maps gigabytes in milliseconds, and checks sizes and what lookups rely on.
+    """
+    open_folder(folder)
+    for name, entry in json.loads(_read_state(folder))["arrays"].items():
+        path = folder / f"{name}.npy"
+        found, written = array_digest(map_npy(path)), str(entry["sha256"])
+        if found != written:
+            raise EmbeddingError(
+                f"{path} was changed after it was written (sha256 then | now: {written[:12]} | {found[:12]})",
+                "bring it back from a copy, or make the word vectors again",
+            )
+
+
 def _map(folder: Path, text: bytes) -> Parts:
     try:
         state = json.loads(text)
@@ -223,6 +244,9 @@ def _map(folder: Path, text: bytes) -> Parts:
         arrays = {str(name): _array(folder, str(name), entry) for name, entry in state["arrays"].items()}
         words = Words(arrays["words"], arrays["offsets"])
         index = WordIndex(words, arrays["hashes"], arrays["order"])
+        digests = {str(name): entry["sha256"] for name, entry in state["arrays"].items()}
+        if state["arrays_digest"] != arrays_digest(arrays, state["ngrams"], digests):
+            raise ValueError("its sha256 do not fit one another")
         subwords = None
         if state["ngrams"] is not None:
             minn, maxn, buckets = map(int, state["ngrams"])
@@ -235,7 +259,7 @@ def _map(folder: Path, text: bytes) -> Parts:
             dict(state["info"]),
             str(state["arrays_digest"]),
         )
-        _check(parts)
+        check(parts)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise EmbeddingError(f"{folder / STATE} is damaged ({error})", _AGAIN) from error
     return parts
@@ -264,24 +288,6 @@ def _array(folder: Path, name: str, entry: Mapping[str, Any]) -> Array:
     if array.dtype != (_DTYPES[name] or array.dtype) or array.dtype.kind not in "iuf":
         raise EmbeddingError(f"{path} holds numbers of type {array.dtype}", _AGAIN)
     return array
-
-
-def _check(parts: Parts) -> None:
-    """Raise `ValueError` unless the arrays fit one another."""
-    words, n = parts.index.words, len(parts.vectors)
-    if parts.vectors.ndim != 2 or words.blob.ndim != 1 or words.offsets.shape != (n + 1,):
-        raise ValueError(f"{n} vectors and {len(words)} words")
-    if words.offsets[0] != 0 or words.offsets[-1] != len(words.blob):
-        raise ValueError(f"the words take {len(words.blob)} bytes, {words.offsets[-1]} were written")
-    if parts.index.hashes.shape != (n,) or parts.index.order.shape != (n,):
-        raise ValueError(f"{n} words and {len(parts.index.hashes)} hashes")
-    if parts.counts is not None and parts.counts.shape != (n,):
-        raise ValueError(f"{n} words and {len(parts.counts)} counts")
-    grams = parts.subwords
-    if grams is not None and grams.vectors_of_ngrams.shape[1] != parts.vectors.shape[1]:
-        raise ValueError(
-            f"words of {parts.vectors.shape[1]} numbers, n-grams of {grams.vectors_of_ngrams.shape[1]}"
-        )
 
 
 def write_state(path: Path, state: bytes) -> None:

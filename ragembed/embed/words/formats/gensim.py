@@ -18,13 +18,15 @@ from ragembed.embed.words.formats.inert import REMEDY, Name, Record, read_inert
 from ragembed.embed.words.formats.npy import Array, Store, map_npy
 from ragembed.embed.words.formats.pickled_arrays import pickled_array, unzipped_array
 from ragembed.embed.words.formats.source import Source
-from ragembed.embed.words.subwords import Subwords
+from ragembed.embed.words.subwords import LONGEST_NGRAM, Subwords
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError
 
 _UNIT = "word"
 _BLOCK = 1 << 22
 """Numbers taken at once."""
+_LARGEST_COUNT = 1 << 62
+_MOST_BUCKETS = (1 << 31) - 1
 _FLOATS = ("f2", "f4", "f8")
 _INTEGERS = ("i4", "i8", "u4", "u8")
 
@@ -102,7 +104,9 @@ class _Kept:
         if not (isinstance(pickled, Record) and isinstance(pickled.what, Name)):
             raise EmbeddingError(f"{path} is a pickle of something other than gensim's word vectors", REMEDY)
         if not pickled.what.path.startswith("gensim.models."):
-            raise EmbeddingError(f"{path} is a pickle of {pickled.what.path}, no gensim word vectors", REMEDY)
+            raise EmbeddingError(
+                f"{path} is a pickle of {pickled.what.path:.100}, no gensim word vectors", REMEDY
+            )
         state, side = _state(pickled), path.name
         if isinstance(state.get("wv"), Record):
             state, side = _state(state["wv"]), f"{side}.wv"
@@ -137,15 +141,16 @@ class _Kept:
                 for entry in map(vocabulary.get, words)
                 if isinstance(entry, Record)
             ]
-            if len(found) == len(words) and all(isinstance(count, int) for count in found):
+            known = all(isinstance(count, int) and abs(count) <= _LARGEST_COUNT for count in found)
+            if known and len(found) == len(words):
                 return np.array(found, np.int64)
         return None
 
-    def number(self, name: str) -> int:
-        """A whole number that is not negative."""
+    def number(self, name: str, most: int) -> int:
+        """A whole number from 0 to `most`."""
         value = self._state.get(name)
-        if not isinstance(value, int) or value < 0:
-            raise self.refused(f"its {name} is {value!r:.50}")
+        if not isinstance(value, int) or not 0 <= value <= most:  # not shown: its text may never end
+            raise self.refused(f"its {name} is no number from 0 to {most}")
         return value
 
     def flag(self, name: str) -> bool:
@@ -185,11 +190,12 @@ def _subwords(kept: _Kept, store: Store) -> Subwords:
     if not kept.flag("compatible_hash"):
         raise kept.refused("it was trained by a gensim whose n-grams nobody else reads")
     table = kept.array("vectors_ngrams", _FLOATS)
-    buckets = kept.number("bucket")
+    buckets = kept.number("bucket", _MOST_BUCKETS)
+    minn, maxn = (kept.number(name, LONGEST_NGRAM) for name in ("min_n", "max_n"))
     if table.ndim != 2 or len(table) != buckets:
         raise kept.refused(f"it has {buckets} buckets of n-grams and vectors of shape {table.shape}")
     matrix = store.matrix("ngrams")
     at_once = max(1, _BLOCK // max(1, table.shape[1]))
     for start in range(0, len(table), at_once):
         matrix.append(np.asarray(table[start : start + at_once], np.float32))
-    return Subwords(kept.number("min_n"), kept.number("max_n"), buckets, matrix.array())
+    return Subwords(minn, maxn, buckets, matrix.array())

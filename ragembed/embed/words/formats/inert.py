@@ -24,9 +24,9 @@ class Name:
     path: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Record:
-    """What a pickle would make by calling `what`."""
+    """What a pickle would make by calling `what`. It is never shown: what it holds may be nested without an end."""
 
     what: Any
     arguments: Any
@@ -37,6 +37,9 @@ class Record:
 _AHEAD = 1 << 20
 """Bytes read at once."""
 _LONGEST_NAME = 10_000
+_MOST_COMPRESSION = 100
+_LEAST_BOUND = 1 << 24
+"""Bytes that any packed file may come to: small ones of zeros pack well."""
 _MARK = object()
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _VALUES = frozenset((
@@ -48,11 +51,17 @@ _VALUES = frozenset((
 _SKIPPED = frozenset(("PROTO", "FRAME", "STOP"))
 
 
+def most_unpacked(packed: int) -> int:
+    """Bytes that a packed file of so many bytes may come to: vectors are packed to a third at best."""
+    return max(_LEAST_BOUND, _MOST_COMPRESSION * packed)
+
+
 class _Bytes:
     """The file as `pickletools` reads it: a length that lies asks for no memory."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._room = most_unpacked(source.size) if source.packed else source.size
         self._data = b""
         self._at = 0
 
@@ -63,11 +72,18 @@ class _Bytes:
         if len(data) == size:
             return data
         if size > _AHEAD:
-            return data + self._source.read(size - len(data))
-        self._data, self._at = self._source.read(_AHEAD), 0
+            return data + self._more(size - len(data))
+        self._data, self._at = self._more(min(_AHEAD, self._room)), 0
         more = self._data[: size - len(data)]
         self._at = len(more)
         return data + more
+
+    def _more(self, size: int) -> bytes:
+        if size > self._room:
+            raise ValueError(f"it says that {size} bytes follow, and at most {self._room} can")
+        data = self._source.read(size)
+        self._room -= len(data)
+        return data
 
     def readline(self) -> bytes:
         """The next line; one that is too long for any name or number is cut, and fails."""
@@ -98,7 +114,7 @@ def read_inert(source: Source) -> Any:
         MemoryError,
     ) as error:
         raise EmbeddingError(
-            f"{source.path} is no pickle that can be read safely ({error})", REMEDY
+            f"{source.path} is no pickle that can be read safely ({str(error)[:200]})", REMEDY
         ) from error
     return result
 
@@ -185,6 +201,12 @@ class _Machine:
         into.state.append(state)
         self.stack.append(into)
 
+    def stack_global(self) -> None:
+        module, name = self.taken(2)
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise TypeError("it names a class by what is no text")
+        self.stack.append(Name(f"{module}.{name}"))
+
     def inst(self, argument: Any) -> None:
         values = self.marked()
         self.stack.append(Record(_named(str(argument)), tuple(values)))
@@ -220,7 +242,7 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "POP_MARK": lambda machine, _: machine.drop(machine.marked()),
     "DUP": lambda machine, _: machine.push(machine.stack[-1]),
     "GLOBAL": lambda machine, argument: machine.push(_named(argument)),
-    "STACK_GLOBAL": lambda machine, _: machine.push(Name(".".join(map(str, machine.taken(2))))),
+    "STACK_GLOBAL": lambda machine, _: machine.stack_global(),
     "REDUCE": lambda machine, _: machine.push(Record(*machine.taken(2))),
     "NEWOBJ": lambda machine, _: machine.push(Record(*machine.taken(2))),
     "NEWOBJ_EX": lambda machine, _: machine.push(Record(*machine.taken(3)[:2])),

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ragembed.embed.words.formats.inert import REMEDY, Record
+from ragembed.embed.words.formats.inert import REMEDY, Record, most_unpacked
 from ragembed.embed.words.formats.npy import Array
 from ragembed.errors import EmbeddingError
 
 _RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
+_MOST_AXES = 2
+_LARGEST = 1 << 40
 _FROM_BUFFER = ("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer")
 
 
@@ -31,18 +33,29 @@ def pickled_array(value: Any, dtypes: Sequence[str]) -> Array:
             data, kind, shape, order = value.arguments
             by_columns = order == "F"
         else:
-            raise ValueError(f"it is made by {value.what.path}")
+            raise ValueError(f"it is made by {value.what.path:.100}")
         code, byte_order = kind.arguments[0], kind.state[0][1]
         if kind.what.path != "numpy.dtype" or code not in dtypes or byte_order not in ("<", ">"):
-            raise ValueError(f"it holds {code!r:.20}")
+            raise ValueError("it holds numbers of another type")
         if isinstance(data, Record) and data.what.path == "_codecs.encode":  # bytes, as protocol 2 has them
             data = data.arguments[0].encode("latin1")
+        if not isinstance(data, bytes | bytearray):
+            raise TypeError("its numbers are no bytes")
         array = np.frombuffer(data, byte_order + code)
-        if array.size != math.prod(shape):
-            raise ValueError(f"{array.size} numbers for the shape {shape}")
-        return array.reshape(shape, order="F" if by_columns else "C")
+        if math.prod(_sizes(shape)) != array.size:
+            raise ValueError(f"it has another shape than its {array.size} numbers")
+        return array.reshape(_sizes(shape), order="F" if by_columns else "C")
     except (AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"it is no array: {error}") from error
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """`shape` as numbers: what else is in its place could be multiplied to anything."""
+    if not isinstance(shape, tuple) or len(shape) > _MOST_AXES:
+        raise ValueError("its shape is none of a vector or a table")
+    if not all(isinstance(size, int) and 0 <= size <= _LARGEST for size in shape):
+        raise ValueError("its shape has other than whole numbers")
+    return shape
 
 
 def unzipped_array(path: Path) -> Array:
@@ -50,6 +63,8 @@ def unzipped_array(path: Path) -> Array:
     try:
         with zipfile.ZipFile(path) as archive:
             size = archive.getinfo("val.npy").file_size
+            if size > most_unpacked(path.stat().st_size):
+                raise ValueError(f"it says that it unpacks to {size} bytes, more than vectors do")
             with archive.open("val.npy") as file:
                 version = np.lib.format.read_magic(file)
                 read = (

@@ -120,6 +120,7 @@ def parse_block(block: bytes, dimension: int) -> Parsed:
         words.append(word)
         if (
             word.strip(_ENDS) == word != b""
+            and text  # numpy's parser passes over what is empty, or warns
             and text.count(b" ") == dimension - 1
             and (all_plain or is_plain(text))
         ):
@@ -163,7 +164,10 @@ def _read_plain(texts: list[str], vectors: Dense) -> NDArray[np.bool_]:
     Where some are not, the halves are read for themselves, so that one odd line costs little.
     """
     try:
-        vectors[:] = np.loadtxt(texts, np.float32, comments=None, delimiter=" ", ndmin=2)
+        found = np.loadtxt(texts, np.float32, comments=None, delimiter=" ", ndmin=2)
+        if found.shape != vectors.shape:  # which numpy would stretch
+            raise ValueError(f"{found.shape} where {vectors.shape} belong")
+        vectors[:] = found
     except ValueError:
         half = len(texts) // 2
         if not half:

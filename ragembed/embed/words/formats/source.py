@@ -36,7 +36,8 @@ class Source:
             self._raw = path.open("rb")
         except OSError as error:
             raise EmbeddingError(f"{path} cannot be read ({error.strerror})", "check the path") from error
-        self._bytes = info.st_size
+        self.size = info.st_size
+        """Bytes of the file as it lies there, packed or not."""
         self.packed = self._raw.read(2) == _GZIP
         self._raw.seek(0)
         self._file = cast("BinaryIO", gzip.GzipFile(fileobj=self._raw)) if self.packed else self._raw
@@ -55,7 +56,7 @@ class Source:
     @property
     def left(self) -> int | None:
         """Bytes not read yet; None where that is known only when they are unpacked."""
-        return None if self.packed else self._bytes - self._taken
+        return None if self.packed else self.size - self._taken
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, fewer at the end, which are read again."""
@@ -77,7 +78,7 @@ class Source:
             wanted -= len(part)
         self._taken += size - wanted
         if self._progress is not None:
-            self._progress(self._raw.tell(), self._bytes, self.path.name)
+            self._progress(self._raw.tell(), self.size, self.path.name)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def unread(self, data: bytes) -> None:

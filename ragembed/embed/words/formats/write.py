@@ -101,7 +101,7 @@ def some_rows(
     for start in range(0, len(rows), _ROWS):
         some = rows[start : start + _ROWS]
         yield (
-            [vectors.words[row].encode() for row in some.tolist()],
+            [vectors.words[int(row)].encode() for row in some],
             np.asarray(vectors.vectors[some], np.float32),
         )
 

@@ -45,7 +45,7 @@ class FittedPooling:
     ) -> FittedPooling:
         """Count, weigh, then pool all passages to find what they have in common. `tokens` were in the texts."""
         size = vectors.dimension * pooling.parts
-        if directions >= size:
+        if directions >= size and not pooling.partly:
             raise SpecError(
                 f"{directions} directions taken out of vectors of {size} numbers leave nothing", "give fewer"
             )

@@ -88,6 +88,13 @@ def test_numbers_that_look_like_text(opened: Any) -> None:
     assert list(found.words) == ["a", "b"]
 
 
+def test_a_number_that_holds_a_line_end(opened: Any) -> None:
+    table = np.array([[1.040547e06]], np.float32)
+    assert table.tobytes().startswith(b"0\n")  # so that the word's line reads `0 0`
+    assert opened(packed([b"0"], table)).vectors.tolist() == table.tolist()
+    assert opened(b"1 1\n0 8.25\n").vectors.tolist() == [[8.25]]  # text, though it would fit as well
+
+
 def test_more_than_the_first_line_promises(opened: Any) -> None:
     found = opened(plain(b"3 2", end=b"\n"))
     assert list(found.words) == WORDS[:3]

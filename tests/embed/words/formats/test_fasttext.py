@@ -182,6 +182,7 @@ def test_models_without_character_ngrams(opened: Any, changed: dict[str, int]) -
         (made(nwords=-1), "-1 words"),
         (made(buckets=2_000_000_000, rows=2_000_000_002), "cut off or damaged"),
         (made(buckets=-1), "-1 buckets"),
+        (made(maxn=2_000_000_000), "n-grams of up to 2000000000 characters"),
         (made(rows=6), "2 words and 3 buckets of 2 numbers, but a table of 6 x 2"),
         (made(columns=3), "a table of 5 x 3"),
         (made(dimension=2_000_000_000, columns=2_000_000_000), "2000000000 numbers"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,87 @@ def test_damaged_states(tmp_path: Path, state: dict[str, Any]) -> None:
     with pytest.raises(EmbeddingError) as caught:
         open_word_vectors(tmp_path / "a")
     assert "\n" not in str(caught.value)
+
+
+def saved(path: Path, **state: Any) -> None:
+    """What gensim would leave of KeyedVectors with that inside."""
+    from gensim.models import KeyedVectors
+
+    keyed = KeyedVectors.__new__(KeyedVectors)
+    keyed.__dict__.clear()
+    keyed.__dict__.update(state)
+    path.write_bytes(pickle.dumps(keyed, 4))
+
+
+def nested(depth: int = 60) -> list[Any]:
+    """A list that holds a list twice, and so on."""
+    inner: list[Any] = []
+    for _ in range(depth):
+        inner = [inner, inner]
+    return inner
+
+
+@pytest.mark.parametrize("wrong", [nested(), 10**5000, -1, 1001], ids=["nested", "long", "negative", "many"])
+def test_numbers_that_are_none_are_refused_unseen(tmp_path: Path, wrong: Any) -> None:
+    table = np.ones((4, 2), np.float32)
+    ngrams = {"vectors_vocab": table[:1], "vectors_ngrams": table, "bucket": 4, "compatible_hash": True}
+    saved(tmp_path / "a", index_to_key=["a"], **ngrams, min_n=1, max_n=wrong)
+    with pytest.raises(EmbeddingError, match="its max_n is no number from 0 to 1000"):
+        open_word_vectors(tmp_path / "a")
+
+
+class Shaped:
+    """Pickled as numpy does an array, but of any shape and type."""
+
+    def __init__(self, shape: Any, code: Any = "f4") -> None:
+        self.shape, self.code = shape, code
+
+    def __reduce__(self) -> Any:
+        from numpy._core.numeric import _frombuffer  # what numpy names in protocol 5
+
+        return _frombuffer, (bytes(8), Typed(self.code), self.shape, "C")
+
+
+class Typed:
+    """Pickled as numpy does a type."""
+
+    def __init__(self, code: Any) -> None:
+        self.code = code
+
+    def __reduce__(self) -> Any:
+        return np.dtype, (self.code, False, True), (3, "<", None, None, None, -1, -1, 0)
+
+    def __setstate__(self, state: Any) -> None:
+        """Never called: it lets the state be written."""
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1 << 30, ["x"]), nested(), (-1, -2), (2, 1, 1), (0.5, 4)])
+def test_shapes(tmp_path: Path, shape: Any) -> None:
+    saved(tmp_path / "a", index_to_key=["a"], vectors=Shaped(shape))
+    if shape == (1, 2):
+        assert open_word_vectors(tmp_path / "a").vectors.tolist() == [[0, 0]]
+        return
+    tracemalloc.start()
+    with pytest.raises(EmbeddingError, match=REMEDY):
+        open_word_vectors(tmp_path / "a")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+def test_a_type_that_is_none(tmp_path: Path) -> None:
+    saved(tmp_path / "a", index_to_key=["a"], vectors=Shaped((1, 2), nested()))
+    with pytest.raises(EmbeddingError, match="another type"):
+        open_word_vectors(tmp_path / "a")
+
+
+def test_a_packed_array_of_nothing_but_zeros(tmp_path: Path) -> None:
+    saved(tmp_path / "a.gz", index_to_key=["a"], __numpys=["vectors"])
+    np.savez_compressed(tmp_path / "a.gz.vectors.npz", val=np.zeros((1, 1 << 24), np.float32))
+    tracemalloc.start()
+    with pytest.raises(EmbeddingError, match="unpacks to 67108992 bytes"):
+        open_word_vectors(tmp_path / "a.gz")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    tracemalloc.stop()
 
 
 def test_in_memory(word2vec: Any, fasttext: Any) -> None:

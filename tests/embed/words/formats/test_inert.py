@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import pickle
 import tracemalloc
 from collections import OrderedDict
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragembed.embed.words.formats import inert as module
 from ragembed.embed.words.formats.inert import Name, Record, read_inert
 from ragembed.embed.words.formats.source import Source
 from ragembed.errors import EmbeddingError
@@ -93,3 +95,36 @@ def test_hostile_pickles(data: bytes) -> None:
         read(data)
     assert tracemalloc.get_traced_memory()[1] < 1 << 26
     tracemalloc.stop()
+
+
+def pairs_of_pairs(depth: int) -> bytes:
+    """Instructions for a pair that holds a pair twice, and so on: small, and 2 ** `depth` pieces when written out."""
+    pairs = b"".join(b"h%c" % at + b"h%c" % at + b"\x86\x94" for at in range(depth))
+    return b"(]\x94" + pairs + b"1" + b"h%c" % depth
+
+
+def test_nested_values_are_never_written_out() -> None:
+    value = pairs_of_pairs(60)
+    with pytest.raises(EmbeddingError, match="names a class by what is no text"):
+        read(b"\x80\x04" + value + b"h\x3c\x93.")
+    made = read(b"\x80\x04" + value + b"h\x3cR.")
+    assert isinstance(made, Record)
+    assert len(repr(made)) < 200
+
+
+@pytest.mark.parametrize("length", [1 << 30, 1 << 40])
+def test_a_packed_pickle_whose_length_lies(length: int) -> None:
+    """Few bytes that unpack to very many; what they say they hold is not fetched to see."""
+    data = gzip.compress(b"\x80\x04\x8e" + length.to_bytes(8, "little") + bytes(1 << 27))
+    tracemalloc.start()
+    with pytest.raises(EmbeddingError, match="bytes follow, and at most"):
+        read(data)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+def test_a_packed_pickle_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST_BOUND", 1 << 16)
+    data = gzip.compress(b"\x80\x04" + b"N0" * (1 << 20) + b"N.")
+    with pytest.raises(EmbeddingError, match="no pickle that can be read"):
+        read(data)

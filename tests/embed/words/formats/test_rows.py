@@ -140,3 +140,13 @@ def test_any_bytes(parse: Parse, block: bytes) -> None:
     good = [one for one in plain if one[0] is not None]
     assert found.words == [one[0] for one in good]
     assert len(found.vectors) == len(good) == len(found.numbers)
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@pytest.mark.parametrize("block", [b"a \n", b"a \nb 1\n", b"b 1\na \n"])
+def test_a_word_without_its_one_number(parse: Parse, block: bytes) -> None:
+    """numpy's parser passes over it, and would give it the number of another word."""
+    found = parse(block, 1)
+    assert found.words == [b"b"] * (b"b" in block)
+    assert found.vectors.tolist() == [[1.0]] * (b"b" in block)
+    assert [odd.kind for odd in found.odd] == ["wrong_columns"]

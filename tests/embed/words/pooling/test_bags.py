@@ -39,7 +39,7 @@ def found(lookup: Lookup, text: str) -> list[str]:
         (["cat"], "cat CAT Cat", ["cat", "cat", "cat"]),
         (["Cat", "cat"], "Cat cat CAT", ["Cat", "cat", "cat"]),  # as written, else in lower case
         (["Paris", "NATO"], "paris nato Nato", ["Paris", "NATO", "NATO"]),  # a vocabulary of names
-        (["straße"], "STRASSE Straße", []),  # casefold gives ss, which is another word here
+        (["straße"], "STRASSE Straße", ["straße"]),  # casefold gives ss, which is another word here
         (["strasse"], "Straße", ["strasse"]),
         (["####", "5"], "1984 5 7", ["####", "5"]),  # digits of Google News, where single ones stay
         (["do", "n't", "'s", "dog"], "don't dog's", ["do", "n't", "dog", "'s"]),
