@@ -63,7 +63,7 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == 130:  # Typer's answer to Ctrl-C
-            print("stopped; what was committed stays, run the same command again", file=sys.stderr)
+            print("stopped; what was saved stays, run the same command again", file=sys.stderr)
         raise
     except BrokenPipeError:  # the reader of our output has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

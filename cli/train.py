@@ -14,49 +14,94 @@ from ragembed.cli.options import Json, note, print_json, progress_bar
 
 if TYPE_CHECKING:
     from ragembed.embed.words.train.base import Trainer
+    from ragembed.embed.words.train.reading import Reading
     from ragembed.embed.words.train.run import Trained, Watch
 
 _Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="Texts to learn from: files and folders, text files with one text per line (.txt, .gz), test"
-        " collections, indexes.",
+        help="Texts to learn from: a .txt or .gz with one text per line, '-' or a pipe alike, other files and"
+        " folders (each file is one text there), test collections, indexes.",
     ),
 ]
+
+
+def _list(wanted: bool) -> None:
+    """Print the settings of every trainer, and how it reads texts, and stop."""
+    if not wanted:
+        return
+    from ragembed.embed.words.train import TRAINERS
+    from ragembed.spec import Spec
+
+    for name in TRAINERS.names():
+        trainer = TRAINERS.create(name)
+        reading = trainer.default_reading()
+        print(Spec(name, None, tuple(trainer.settings().items())))
+        print(f"    --tokens {reading.tokens} --min-count {reading.min_count}")
+    raise typer.Exit
 
 
 def train(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="word2vec, glove, fasttext or elmo, settings in brackets: glove(window=5)."
+            metavar="NAME",
+            help="word2vec, glove, fasttext or elmo, settings in brackets (--list shows them): glove(window=5).",
         ),
     ],
     files: _Files,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the model goes.")],
     dimension: Annotated[
-        int | None, typer.Option(metavar="N", help="Length of a vector. (default: 100)")
+        int | None, typer.Option(metavar="N", help="Length of a vector. (default: 100; elmo 256)")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(metavar="N", help="Times through the corpus.")] = None,
-    window: Annotated[int | None, typer.Option(metavar="N", help="Words on each side that count.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Start of the random numbers.")] = None,
-    workers: Annotated[int | None, typer.Option(metavar="N", help="Threads. (default: all)")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Times through the corpus. (default: 5; glove 25)")
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Words on each side that count; not of elmo. (default: 5; glove 10)"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Start of the random numbers. (default: 1; elmo 0)")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads; not of elmo: see --threads. (default: all)")
+    ] = None,
     min_count: Annotated[
-        int | None, typer.Option(metavar="N", help="Times that a word must stand in the corpus. (default: 5)")
+        int | None,
+        typer.Option(
+            metavar="N", help="Times that a word must stand in the corpus to be learnt. (default: 5; elmo 1)"
+        ),
     ] = None,
     max_words: Annotated[
         int | None, typer.Option(metavar="N", help="Most words that are kept. (default: all)")
     ] = None,
     tokens: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="How text is cut: words or whitespace. (default: words)"),
+        typer.Option(
+            metavar="KIND",
+            help="How text is cut: words, whitespace or cased. (default: words; elmo cased)",
+        ),
     ] = None,
     phrases: Annotated[
-        int, typer.Option(metavar="N", help="Passes that join words to phrases such as new_york.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="N", help="Passes that join words to phrases such as new_york; not of elmo. (default: 0)"
+        ),
+    ] = None,
+    phrase_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SCORE", help="What two words must score to be joined; less joins more. (default: 100)"
+        ),
+    ] = None,
     update: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Model to go on from, with these texts.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Model to go on from, with these texts; what is not given here is as it was in its training.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model that is there.")] = False,
     restart: Annotated[
@@ -66,23 +111,33 @@ def train(
         float, typer.Option(metavar="SECONDS", min=0, help="Least time between two checkpoints.")
     ] = 60,
     json: Json = False,
+    list_settings: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            callback=_list,
+            is_eager=True,
+            help="Show the settings of each NAME with their defaults.",
+        ),
+    ] = False,
 ) -> None:
     """Train a model of words on your own texts. Interrupted, the same command goes on where it was."""
-    from ragembed.embed.words.train import TRAINERS
     from ragembed.embed.words.train.run import train_to_folder
 
+    trainer, reading = _asked(name, update)
     given = {"dimension": dimension, "epochs": epochs, "window": window, "seed": seed, "workers": workers}
-    trainer = _with(TRAINERS.create(name), {key: value for key, value in given.items() if value is not None})
-    asked: dict[str, Any] = {
-        "tokens": tokens,
-        "min_count": min_count,
-        "max_words": max_words,
-        "phrases": phrases or None,
-    }
+    trainer = _with(trainer, given)
     reading = replace(
-        trainer.default_reading(), **{key: value for key, value in asked.items() if value is not None}
+        reading,
+        **_given(
+            tokens=tokens,
+            min_count=min_count,
+            max_words=max_words,
+            phrases=phrases,
+            phrase_threshold=phrase_threshold,
+        ),
     )
-    with _watching() as watch:
+    with _resumable(output), _watching() as watch:
         done = train_to_folder(
             trainer,
             corpus_texts(files),
@@ -102,12 +157,45 @@ def train(
             print(line)
 
 
-def _with(trainer: "Trainer", given: dict[str, int]) -> "Trainer":
+def _asked(name: str, update: Path | None) -> "tuple[Trainer, Reading]":
+    """What the spec `name` says, and where it says nothing the model to `update`, else the defaults."""
+    if update is not None:
+        from ragembed.embed.words.train.update import inherited
+
+        return inherited(update, name)
+    from ragembed.embed.words.train import TRAINERS
+
+    trainer = TRAINERS.create(name)
+    return trainer, trainer.default_reading()
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _with(trainer: "Trainer", options: dict[str, int | None]) -> "Trainer":
+    given = _given(**options)
     known = {each.name for each in fields(trainer) if each.init}
     for key in given:
         if key not in known:
             raise typer.BadParameter(f"--{key.replace('_', '-')} means nothing to {trainer.name}")
     return replace(trainer, **given) if given else trainer
+
+
+@contextmanager
+def _resumable(output: Path) -> Iterator[None]:
+    """Tells on Ctrl-C what is left, and how to go on."""
+    from ragembed.embed.words.train.work_folder import CHECKPOINT, work_folder_of
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        work = work_folder_of(output)
+        if (work / CHECKPOINT).is_dir():
+            note(f"{work} keeps the last checkpoint: the same command goes on from there, --restart drops it")
+        elif work.is_dir():
+            note("there is no checkpoint yet (--checkpoint SECONDS): the same command trains from the start")
+        raise
 
 
 @contextmanager

@@ -240,7 +240,7 @@ def test_ctrl_c_says_that_nothing_is_lost(
     monkeypatch.setattr("ragembed.sync.Syncer.files", stop)
     done = run("index", docs, "-o", tmp_path / "i")
     assert done.code == 130
-    assert "what was committed stays" in done.err
+    assert "what was saved stays" in done.err
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ragembed.embed.words.train import TRAINERS
 from ragembed.embed.words.vectors import WordVectors
 
 RAGEMBED = [sys.executable, "-c", "from ragembed.cli import main; main()"]
@@ -147,3 +149,79 @@ def test_the_record_is_json(tmp_path: Path, run: Any) -> None:
     run("train", "word2vec(dimension=4)", corpus(tmp_path), "-o", tmp_path / "model")
     state = json.loads((tmp_path / "model" / "training" / "values.json").read_text())
     assert state["values"]["trainer"] == "word2vec"
+
+
+def test_an_update_is_as_the_model_was_where_nothing_else_is_asked_for(run: Any, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    given = ["--dimension", 8, "--window", 2, "--tokens", "whitespace", "--min-count", 3]
+    assert run("train", "word2vec(skipgram=false)", corpus(tmp_path), "-o", old, *given).code == 0
+    update = ["train", "word2vec", corpus(tmp_path), "-o", new, "--update", old]
+    told = run(*update, "--epochs", 2, "--json").json()
+    assert told["settings"] | {"workers": None} == {
+        **WordVectors.open(old).info["settings"],
+        "epochs": 2,
+        "workers": None,
+    }
+    reading = WordVectors.open(new).info["reading"]
+    assert (reading["tokens"], reading["min_count"]) == ("whitespace", 3)
+    for option, value in (("--dimension", 9), ("--tokens", "words"), ("--phrases", 1)):
+        done = run(*update, "--force", option, value)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert "is asked for; " in done.err
+
+
+@pytest.mark.parametrize("name", ["word2vec(learning_rate=1e39)", "glove(learning_rate=1e300)"])
+def test_a_rate_beyond_all_numbers(name: str, run: Any, tmp_path: Path) -> None:
+    done = run("train", name, corpus(tmp_path), "-o", tmp_path / "model")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "makes no sense; give" in done.err
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    arguments = [
+        "train",
+        "word2vec",
+        corpus(tmp_path, 3000),
+        "-o",
+        output,
+        "--epochs",
+        5000,
+        "--checkpoint",
+        0,
+    ]
+    program = ["import signal; signal.signal(signal.SIGINT, signal.default_int_handler)", RAGEMBED[2]]
+    stopped = subprocess.Popen(
+        [sys.executable, "-c", "; ".join(program), *map(str, arguments)], stderr=subprocess.PIPE, text=True
+    )
+    assert stopped.stderr is not None
+    for line in stopped.stderr:
+        if line.startswith("epoch 2/"):
+            break
+    stopped.send_signal(signal.SIGINT)
+    told = stopped.communicate()[1].splitlines()
+    assert stopped.returncode == 130
+    assert told[-2].startswith(f"{output}.training keeps the last checkpoint: the same command goes on")
+    assert (tmp_path / "model.training" / "checkpoint" / "values.json").is_file()
+
+
+def test_settings_and_their_defaults_are_listed(run: Any) -> None:
+    told = run("train", "--list").out
+    for name in TRAINERS.names():
+        assert re.search(rf"^{name}\(.*\)$", told, re.MULTILINE)
+        spec = next(line for line in told.splitlines() if line.startswith(f"{name}("))
+        assert TRAINERS.create(spec) == TRAINERS.create(name)
+    assert "--tokens cased --min-count 1" in told
+
+
+def test_the_help_tells_the_defaults_that_there_are(run: Any) -> None:
+    told = " ".join(re.sub(r"[│╭╮╰╯─]", " ", run("train", "--help").out).split())
+    for option in ("dimension", "epochs", "window", "seed", "min_count", "tokens"):
+        found = re.search(rf"--{option.replace('_', '-')} .*?\(default: (\w+)((?:; \w+ \w+)*)\)", told)
+        assert found is not None
+        others = dict(each.split() for each in found[2].split("; ")[1:])
+        for name in ("word2vec", "glove", "fasttext", "elmo"):
+            trainer = TRAINERS.create(name)
+            values = {**vars(trainer.default_reading()), **trainer.settings()}
+            if option in values:
+                assert str(values[option]) == others.get(name, found[1]), (option, name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragembed.embed.elmo.bilstm import Memory
 from ragembed.embed.elmo.files import ElmoFiles
@@ -27,7 +28,8 @@ from ragembed.embed.elmo.streams import Streams, sentence_starts
 from ragembed.embed.elmo.weights import shapes
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import CasedTokenizer
-from ragembed.embed.words.train.base import Arrays, Start, Tell, Trainer, check_finite
+from ragembed.embed.words.train.base import Arrays, Start, Tell, Trainer
+from ragembed.embed.words.train.checks import LARGEST, expect
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, SpecError
@@ -41,6 +43,8 @@ FILTERS = (64, 128, 256, 512, 1024, 2048)
 _RATES = {"adam": 0.002, "adagrad": 0.2}
 _SLOWEST = 0.05
 """Share of the learning rate that is left at the end."""
+_DIVERGED = 10.0
+"""A loss so many times that of an untrained model learns nothing: clipped gradients seldom end in NaN."""
 _HELD_SHARE = 20
 """At most one token in so many is held out."""
 
@@ -50,6 +54,7 @@ class ElmoTrainer(Trainer):
     """A character CNN and LSTM layers in both directions, from one's own texts."""
 
     name: ClassVar[str] = "elmo"
+    fixed: ClassVar[tuple[str, ...]] = ("dimension", "cells", "layers", "filters", "highways")
 
     dimension: int = 256
     """Length of a token's vector, both directions together."""
@@ -86,6 +91,7 @@ class ElmoTrainer(Trainer):
     _model: LanguageModel | None = field(default=None, init=False, repr=False)
     _optimizer: Any = field(default=None, init=False, repr=False)
     _corpus: TokenCorpus | None = field(default=None, init=False, repr=False)
+    _counts: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _train: Streams | None = field(default=None, init=False, repr=False)
     _judge: Streams | None = field(default=None, init=False, repr=False)
     _perplexities: list[float] = field(default_factory=list, init=False, repr=False)
@@ -108,11 +114,9 @@ class ElmoTrainer(Trainer):
         if self.optimizer not in _RATES:
             raise SpecError(f"there is no optimizer {self.optimizer!r}", f"valid are: {', '.join(_RATES)}")
         rate = 1.0 if self.learning_rate is None else self.learning_rate
-        if not 0 <= self.dropout < 1 or self.clip <= 0 or rate <= 0:
-            raise SpecError(
-                f"dropout={self.dropout}, clip={self.clip}, learning_rate={self.learning_rate} make no sense",
-                "give a dropout from 0 to below 1, and the others above 0",
-            )
+        expect(0 <= self.dropout < 1, f"dropout={self.dropout:g}", "a share from 0, below 1")
+        for name, value in (("clip", self.clip), ("learning_rate", rate)):
+            expect(0 < value <= LARGEST, f"{name}={value:g}", f"a number above 0, at most {LARGEST:.2g}")
 
     @property
     def rounds(self) -> int:
@@ -148,6 +152,9 @@ class ElmoTrainer(Trainer):
                 "ELMo reads words letter by letter, and no phrases", "train it with phrases=0"
             )
         self._corpus = corpus
+        self._counts = corpus.counts.copy()
+        if start is not None and start.vectors.counts is not None:
+            self._counts[: len(start.vectors)] += start.vectors.counts
         marks = np.array([mark(word) for word in corpus.words], np.uint8)
         starts = sentence_starts(corpus.tokens, corpus.offsets, marks)
         cut = self._held_from(starts)
@@ -191,12 +198,13 @@ class ElmoTrainer(Trainer):
             optimizer.step()
             total += loss.item() * piece.targets.size
             count += piece.targets.size
-            check_finite(self.name, total, {})  # at once, for a round may take an hour
+            self._check(total / count)  # at once, for a round may take an hour
             tell("training", (at + 1) / pieces, total / count)
         if self._judge is None:
             return total / count
         tell("judging", 1.0, total / count)
         held = model.held_out_loss(self._judge, self._lanes(self._judge), self.steps)
+        self._check(held)
         self._perplexities.append(math.exp(min(held, 700.0)))
         return held
 
@@ -226,7 +234,7 @@ class ElmoTrainer(Trainer):
         assert self._corpus is not None  # as the model
         words = self._corpus.words[: model.predicted]
         vectors = Elmo(self.options, self._arrays()).token_vectors(words)
-        return WordVectors(words, vectors, counts=self._corpus.counts[: len(words)])
+        return WordVectors(words, vectors, counts=self._counts[: len(words)])
 
     def save(self, folder: Path, info: Mapping[str, Any]) -> None:
         """Write the model (`ragembed.embed.elmo.files`), and beside it `result` for all that works on word vectors."""
@@ -241,6 +249,15 @@ class ElmoTrainer(Trainer):
         if self._model is None or self._train is None:
             raise EmbeddingError("the trainer of ELMo has no corpus", "call prepare(corpus, ...) first")
         return self._model, self._optimizer, self._train
+
+    def _check(self, loss: float) -> None:
+        """Raise `EmbeddingError` where `loss` is that of a training that diverged."""
+        untrained = math.log(len(self._ready()[0].tensors[SOFTMAX]))
+        if not loss <= _DIVERGED * untrained:  # nor where it is NaN
+            raise EmbeddingError(
+                f"training {self.name} diverged: its loss is {loss:.3g}, untrained it was {untrained:.3g}",
+                f"lower learning_rate, which is {self.learning_rate or _RATES[self.optimizer]:g}, or clip",
+            )
 
     def _held_from(self, starts: Sequence[int] | Any) -> int:
         """Number of the first sentence that is held out; how many there are where none is."""

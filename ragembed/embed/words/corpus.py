@@ -1,7 +1,8 @@
 """A corpus read once: its words with their counts, and its tokens as numbers in a file that is mapped into memory.
 
 Trainers go over the tokens many times, and the texts may come from anywhere, only once: so they are cut, counted and
-numbered in one pass, in bounded memory, and rare words are taken out of the numbers afterwards.
+numbered in one pass, and rare words are taken out of the numbers afterwards. Memory is bounded by the different words,
+not by the tokens: at most ten million words are held, and eight bytes for each that was forgotten to keep to that.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class TokenCorpus:
         }
         for name in ("raw.i32", "raw_offsets.i64"):
             (folder / name).unlink(missing_ok=True)
-        _write(folder / _STATE, json.dumps(state).encode())
+        write_durably(folder / _STATE, json.dumps(state).encode())
         return cls.open(folder)
 
     @classmethod
@@ -241,7 +242,7 @@ def _check(raw: RawTokens, kept: Sequence[str], min_count: int) -> None:
     if len(kept) < 2:
         raise EmbeddingError(
             f"{len(kept)} of the corpus's {different} words stand in it {min_count} times or more; two are needed",
-            "give more text, or lower the least count (--min-count 1)",
+            "give more text, or lower the least count (min_count, --min-count of ragembed train)",
         )
 
 
@@ -262,7 +263,8 @@ def _renumber(raw: RawTokens, numbers: Ids, folder: Path) -> None:
     (folder / "offsets.i64").write_bytes(offsets.tobytes())
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
+    """Write the file `path`, whole or not at all, so that it stays after a power cut."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
         file.write(data)

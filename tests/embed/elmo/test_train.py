@@ -14,6 +14,7 @@ from ragembed.embed.elmo.train import ElmoTrainer
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train import TRAINERS
 from ragembed.embed.words.train.base import Start
+from ragembed.embed.words.train.run import train_to_folder
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, SpecError
 
@@ -36,8 +37,8 @@ def quiet(stage: str, share: float, loss: float | None) -> None:
     pass
 
 
-def corpus(folder: Path, texts: Sequence[str] = TEXTS, known: Sequence[str] = ()) -> TokenCorpus:
-    return ElmoTrainer().default_reading().read(texts, folder / "corpus", known)
+def corpus(folder: Path, texts: Sequence[str] = TEXTS, earlier: WordVectors | None = None) -> TokenCorpus:
+    return ElmoTrainer().default_reading().read(texts, folder / "corpus", earlier)
 
 
 def prepared(
@@ -136,11 +137,15 @@ def test_updated_it_keeps_what_it_knew(tmp_path: Path) -> None:
     first = prepared(tmp_path)
     first.round(0, quiet)
     start = Start(first.result(), {name: each.copy() for name, each in first.arrays().items()}, first.meta())
-    more = corpus(tmp_path / "more", [*TEXTS, "A zebra gallops."], start.vectors.words)
+    more = corpus(tmp_path / "more", [*TEXTS, "A zebra gallops."], start.vectors)
     second = prepared(tmp_path, more, start)
     assert second.meta()["predicted"] == first.meta()["predicted"] + 2  # zebra and gallops
     # not to the last bit: two more words make other batches of the matrix products
     np.testing.assert_allclose(second.result().vectors[:-2], first.result().vectors, rtol=1e-5, atol=1e-6)
+    counts, both = first.result().counts, second.result().counts
+    assert counts is not None
+    assert both is not None
+    np.testing.assert_array_equal(both, more.counts + np.append(counts, [0, 0]))
     second.round(0, quiet)
     with pytest.raises(EmbeddingError, match="update it with the sizes that it was trained with"):
         prepared(tmp_path, more, start, cells=17)
@@ -172,10 +177,12 @@ def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
         ({"dimension": 15}, "dimension is 15; give an even number"),
         ({"filters": 100}, "filters is 100; give one of 64, 128"),
         ({"optimizer": "sgd"}, "valid are: adam, adagrad"),
-        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"dropout": 1.0}, "dropout=1 makes"),
         ({"steps": 0}, "steps is 0"),
         ({"samples": -1}, "samples is -1"),
-        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"learning_rate": 0.0}, "learning_rate=0 makes"),
+        ({"learning_rate": 1e39}, r"learning_rate=1e\+39 makes"),
+        ({"clip": float("nan")}, "clip=nan makes"),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any], told: str) -> None:
@@ -186,3 +193,29 @@ def test_settings_that_make_no_sense(settings: dict[str, Any], told: str) -> Non
 def test_without_a_corpus() -> None:
     with pytest.raises(EmbeddingError, match="has no corpus"):
         ElmoTrainer().round(0, quiet)
+
+
+@pytest.mark.parametrize("held_out", [0, 20])
+def test_a_loss_that_explodes_ends_it(tmp_path: Path, held_out: int) -> None:
+    """Finite, for gradients are clipped, but far above that of a model that knows nothing: log of 16 words is 2.8."""
+    trainer = prepared(tmp_path, learning_rate=1000.0, held_out=held_out)
+    with pytest.raises(
+        EmbeddingError, match=r"diverged: its loss is \d.*untrained.*lower learning_rate, which is 1000"
+    ):
+        trainer.round(0, quiet)
+
+
+def test_an_update_in_a_folder_tells_what_moved(tmp_path: Path) -> None:
+    """Also where a single word is predicted, which has no neighbours."""
+    for predicted in (1, 100):
+        folder = tmp_path / str(predicted)
+        trainer = ElmoTrainer(**{**SMALL, "epochs": 1, "predicted": predicted})
+        train_to_folder(trainer, TEXTS, folder)
+        again = ElmoTrainer(**{**SMALL, "epochs": 1, "predicted": predicted})
+        drift = train_to_folder(again, [*TEXTS, "A zebra gallops."], folder, update=folder).drift
+        assert drift is not None
+        assert drift.lines()
+        with pytest.raises(
+            EmbeddingError, match="trained with cells=16, cells=17 is asked for; give cells=16"
+        ):
+            train_to_folder(ElmoTrainer(**{**SMALL, "cells": 17}), TEXTS, folder, update=folder)

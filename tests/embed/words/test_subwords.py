@@ -118,3 +118,10 @@ def test_equals_gensims_fasttext() -> None:
 def test_a_table_of_another_size_is_refused() -> None:
     with pytest.raises(EmbeddingError, match=r"60 buckets .* \(50, 4\)"):
         Subwords(3, 6, 60, TABLE)
+
+
+def test_ngrams_longer_than_any_word_end_the_search() -> None:
+    few, many = (ngram_buckets(["abc"], 1, most, 100) for most in (5, 1_000_000_000))
+    assert few[0].tolist() == many[0].tolist()
+    with pytest.raises(EmbeddingError, match="up to 1001 characters"):
+        Subwords(3, 1001, 1, np.zeros((1, 2), np.float32))

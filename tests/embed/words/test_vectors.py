@@ -14,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragembed.embed.words import WordVectors
+from ragembed.embed.words.explore.neighbors import Neighbors, parse_question
 from ragembed.embed.words.formats import folder as module
-from ragembed.embed.words.formats.folder import STATE
+from ragembed.embed.words.formats.folder import STATE, arrays_digest, verify_folder
+from ragembed.embed.words.formats.npy import array_digest
+from ragembed.embed.words.pooling.bags import Lookup
 from ragembed.embed.words.subwords import Subwords
-from ragembed.errors import EmbeddingError, StoreError
+from ragembed.errors import EmbeddingError, QueryError, StoreError
 
 TABLE = np.arange(30, dtype=np.float32).reshape(10, 3)
 
@@ -220,11 +223,50 @@ def test_a_folder_without_words(tmp_path: Path) -> None:
         WordVectors.open(tmp_path)
 
 
-def test_rows_out_of_range_are_not_followed(tmp_path: Path) -> None:
+def rewritten(folder: Path, name: str, array: Any) -> None:
+    """Put `array` in place of one that was saved, and let the state say that it is the one that was written."""
+    np.save(folder / f"{name}.npy", array)
+    state = json.loads((folder / STATE).read_text())
+    state["arrays"][name]["sha256"] = array_digest(array)
+    arrays = {each: np.load(folder / f"{each}.npy") for each in state["arrays"]}
+    digests = {each: entry["sha256"] for each, entry in state["arrays"].items()}
+    state["arrays_digest"] = arrays_digest(arrays, state["ngrams"], digests)
+    (folder / STATE).write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "fault"),
+    [
+        ("order", np.array([0, 1, 2, 4], np.int32), "names a row that is none of 4"),
+        ("order", np.array([0, 1, 2, -1], np.int32), "names a row that is none of 4"),
+        ("offsets", np.array([0, 8, 3, 13, 16]), "a word ends before it begins"),
+        ("buckets", np.array([1, 3, 3, 7]), "do not rise from 0 to 8"),
+        ("buckets", np.array([1, 3, 5, 9]), "do not rise from 0 to 8"),
+    ],
+)
+def test_arrays_that_lookups_cannot_rely_on(tmp_path: Path, name: str, array: Any, fault: str) -> None:
     full().save(tmp_path)
-    order = np.load(tmp_path / "order.npy")
-    np.save(tmp_path / "order.npy", order + 1_000_000)
-    assert WordVectors.open(tmp_path).rows(["the", "x"]).tolist() in ([-1, -1], [3, -1])
+    rewritten(tmp_path, name, array)
+    with pytest.raises(EmbeddingError, match=fault):
+        WordVectors.open(tmp_path)
+
+
+def test_sha256_that_do_not_fit_one_another(tmp_path: Path) -> None:
+    full().save(tmp_path)
+    state = json.loads((tmp_path / STATE).read_text())
+    state["arrays"]["vectors"]["sha256"] = "0" * 64
+    (tmp_path / STATE).write_text(json.dumps(state))
+    with pytest.raises(EmbeddingError, match="sha256 do not fit"):
+        WordVectors.open(tmp_path)
+
+
+def test_what_opening_cannot_see_verifying_reads(tmp_path: Path) -> None:
+    full().save(tmp_path)
+    verify_folder(tmp_path)
+    np.save(tmp_path / "vectors.npy", TABLE[1:5])  # of the same shape
+    assert WordVectors.open(tmp_path).digest == full().digest
+    with pytest.raises(EmbeddingError, match=r"vectors\.npy was changed after it was written"):
+        verify_folder(tmp_path)
 
 
 def test_a_folder_written_anew_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,3 +288,43 @@ def test_info_that_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(EmbeddingError, match="kept as JSON"):
         example(info={"settings": object()}).save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_what_users_of_gensim_expect() -> None:
+    table = np.array([[1, 0], [0, 2], [3, 3], [-1, 0]], np.float32)
+    vectors = WordVectors(["king", "queen", "royal", "peasant"], table, info={"method": "word2vec"})
+    assert repr(vectors) == "<WordVectors: 4 words x 2, word2vec>"
+    assert list(vectors) == ["king", "queen", "royal", "peasant"]
+    assert "King" in vectors  # in lower case
+    assert "zebra" not in vectors
+    assert vectors["King"].tolist() == [1, 0]
+    assert vectors.similarity("king", "royal") == pytest.approx(1 / np.sqrt(2))
+    assert vectors.similarity("king", "peasant") == pytest.approx(-1)
+    assert [word for word, _ in vectors.most_similar("king", 2)] == ["royal", "queen"]
+    (nearest,) = vectors.most_similar(["king", "queen"], 1)
+    assert nearest == ("royal", pytest.approx(1))
+    assert vectors.most_similar("royal", 1, negative=["king"])[0][0] == "queen"
+    with pytest.raises(QueryError, match=r"no vector of 'kings' among 4 words; there are: king$"):
+        vectors["kings"]
+
+
+@pytest.mark.parametrize("kind", [None, "words"])  # a vocabulary that keeps case, and one that does not
+def test_one_word_has_one_vector_everywhere(kind: str | None) -> None:
+    info = {} if kind is None else {"tokenizer": {"kind": kind}}
+    subwords = Subwords(3, 3, 7, TABLE[:7] - 11)
+    for grams in (None, subwords):
+        vectors = WordVectors(["the", "Paris", "do", "n't", "NATO"], TABLE[:5], subwords=grams, info=info)
+        lookup = Lookup(vectors)
+        search = Neighbors(vectors)
+        for word in ("the", "THE", "paris", "Nato", "don't", "Thesaurus", "WOMBAT"):
+            ids, _, made = lookup.resolve([word])
+            rows = [vectors.vectors[row] if row < 5 else subwords.vectors(made)[1][0] for row in ids]
+            known, found = vectors.word_vectors([word])
+            assert known[0] == (len(ids) > 0)
+            if not known[0]:
+                with pytest.raises(QueryError):
+                    search.ask(word)
+                continue
+            assert np.allclose(found[0], np.mean(rows, axis=0))
+            _, units = search._terms(parse_question(word))
+            assert np.allclose(units[0], found[0] / np.linalg.norm(found[0]))

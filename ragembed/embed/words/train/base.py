@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.vectors import WordVectors
+from ragembed.errors import EmbeddingError
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -35,6 +36,8 @@ class Trainer(ABC):
     """One training. Subclasses are dataclasses whose fields are its settings, checked in ``__post_init__``."""
 
     name: ClassVar[str]
+    fixed: ClassVar[tuple[str, ...]] = ("dimension",)
+    """Settings that an update of a model must have in common with it."""
 
     @property
     @abstractmethod
@@ -85,8 +88,6 @@ class Trainer(ABC):
 
 def check_finite(name: str, loss: float, arrays: Arrays) -> None:
     """Raise `EmbeddingError` where the loss or any weight is NaN or infinite."""
-    from ragembed.errors import EmbeddingError
-
     wrong = next((key for key, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()), None)
     if not np.isfinite(loss) or wrong is not None:
         raise EmbeddingError(

@@ -16,6 +16,8 @@ from ragembed.embed.words.train.base import Arrays
 from ragembed.errors import CorruptError
 from ragembed.index.files import sync_folder, sync_tree
 
+STATE = "training"
+"""Folder of a model: what a later training needs to go on from it."""
 _VALUES = "values.json"
 
 

@@ -102,6 +102,7 @@ def drift(before: WordVectors, after: WordVectors) -> Drift:
     judged = _even_choice(len(old), _MOST_JUDGED)
     stayed = [len(set(one) & set(other)) for one, other in zip(*_both(old, new, judged), strict=True)]
     listed = _listed(aligned, counts)
+    rows_listed: list[int] = listed.tolist()
     words = before.words
     moved = [
         Moved(
@@ -112,7 +113,7 @@ def drift(before: WordVectors, after: WordVectors) -> Drift:
             [words[other] for other in earlier],
             [words[other] for other in later],
         )
-        for row, earlier, later in zip(listed.tolist(), *_both(old, new, listed), strict=True)
+        for row, earlier, later in zip(rows_listed, *_both(old, new, listed), strict=True)
     ]
     return Drift(
         old_words=len(before),
@@ -120,7 +121,7 @@ def drift(before: WordVectors, after: WordVectors) -> Drift:
         new_tokens=fresh,
         cosine=_summary(direct),
         aligned=_summary(aligned),
-        overlap=float(np.mean(stayed)) / min(NEIGHBOURS, len(old) - 1),
+        overlap=float(np.mean(stayed)) / max(1, min(NEIGHBOURS, len(old) - 1)),
         judged=len(judged),
         moved=moved,
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ragembed.embed.words.corpus import ReadTell, TokenCorpus
+from ragembed.embed.words.corpus import Merge, ReadTell, TokenCorpus
 from ragembed.embed.words.tokens import TOKENIZERS, tokenizer
+from ragembed.embed.words.train.checks import expect
+from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import SpecError
 
 
@@ -24,39 +27,48 @@ class Reading:
     """Most words that are kept: the most frequent."""
     phrases: int = 0
     """Passes that join words that often stand together: 1 makes pairs, 2 also threes and fours."""
-    phrase_threshold: float = 10.0
-    """Score of Mikolov et al. 2013 that two words must reach to be joined."""
+    phrase_threshold: float = 100.0
+    """Score of Mikolov et al. 2013 that two words must exceed to be joined."""
 
     def __post_init__(self) -> None:
         if self.tokens not in TOKENIZERS:
             raise SpecError(f"there is no tokenizer {self.tokens!r}", f"valid are: {', '.join(TOKENIZERS)}")
-        if self.min_count < 1 or (self.max_words is not None and self.max_words < 2) or self.phrases < 0:
-            raise SpecError(
-                f"min_count={self.min_count}, max_words={self.max_words}, phrases={self.phrases} make no sense",
-                "give a min_count of 1 or more, max_words of 2 or more, phrases of 0 or more",
-            )
+        expect(self.min_count >= 1, f"min_count={self.min_count}", "a number from 1")
+        expect(
+            self.max_words is None or self.max_words >= 2, f"max_words={self.max_words}", "a number from 2"
+        )
+        expect(self.phrases >= 0, f"phrases={self.phrases}", "a number from 0")
+        threshold = self.phrase_threshold
+        expect(math.isfinite(threshold), f"phrase_threshold={threshold:g}", "a finite number")
 
     def read(
-        self, texts: Iterable[str], folder: Path, known: Sequence[str] = (), tell: ReadTell | None = None
+        self,
+        texts: Iterable[str],
+        folder: Path,
+        earlier: WordVectors | None = None,
+        tell: ReadTell | None = None,
     ) -> TokenCorpus:
-        """`texts` read once into `folder`; `known` words come first and stay."""
-        merge = None
-        if self.phrases:
-            from ragembed.embed.words.phrases.learner import PhraseLearner
-
-            merge = PhraseLearner(
-                passes=self.phrases, threshold=self.phrase_threshold, min_count=self.min_count
-            )
+        """`texts` read once into `folder`; words of an `earlier` model come first and stay, its phrases are joined."""
         return TokenCorpus.read(
             texts,
             folder,
             tokenizer(self.tokens),
             min_count=self.min_count,
             max_words=self.max_words,
-            known=known,
-            merge=merge,
+            known=() if earlier is None else earlier.words,
+            merge=self._merge(earlier),
             tell=tell,
         )
+
+    def _merge(self, earlier: WordVectors | None) -> Merge | None:
+        """What joins tokens to phrases."""
+        from ragembed.embed.words.phrases.learner import PhraseJoiner, PhraseLearner
+
+        if earlier is not None:
+            return PhraseJoiner(earlier.info.get("phrases") or ())
+        if not self.phrases:
+            return None
+        return PhraseLearner(passes=self.phrases, threshold=self.phrase_threshold, min_count=self.min_count)
 
     def info(self, corpus: TokenCorpus) -> dict[str, Any]:
         """What a model must remember, to cut passages as its training texts were cut."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train.base import Arrays, Start, Tell, Trainer
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.train.run import Watch, train_to_folder, trained
+from ragembed.embed.words.train.work_folder import put_in_place
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, LockedError, SpecError, StoreError
 from ragembed.index.lock import write_lock
@@ -107,6 +108,16 @@ def test_the_same_source_is_not_read_again(tmp_path: Path) -> None:
     assert second.made == [1, 2, 3]
 
 
+@pytest.mark.parametrize("source", [None, []])
+def test_what_says_nothing_of_its_source_is_read_again(source: Any, tmp_path: Path) -> None:
+    first = Adding()
+    first.dies = 1
+    with pytest.raises(KeyboardInterrupt):
+        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, source=source, checkpoint_seconds=0)
+    train_to_folder(Adding(), [*TEXTS, "fig fig"], tmp_path / "m", reading=READING, source=source)
+    assert "fig" in WordVectors.open(tmp_path / "m").words
+
+
 def test_other_texts_begin_anew(tmp_path: Path) -> None:
     first = Adding()
     first.dies = 1
@@ -173,6 +184,46 @@ def test_a_kill_between_the_renames_of_an_update(tmp_path: Path) -> None:
     assert WordVectors.open(output).vectors[:, 0].tolist() == [20, 20, 20, 10]
 
 
+def test_a_kill_after_the_last_rename_leaves_nothing_to_go_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    output, work = tmp_path / "m", tmp_path / "m.training"
+    place = "ragembed.embed.words.train.run.put_in_place"
+    monkeypatch.setattr(place, lambda *where: (put_in_place(*where), die()))
+    with pytest.raises(KeyboardInterrupt):
+        train_to_folder(Adding(), TEXTS, output, reading=READING, checkpoint_seconds=0)
+    assert np.all(WordVectors.open(output).vectors == 10)
+    assert (work / "checkpoint").is_dir()
+    with pytest.raises(StoreError, match="holds a trained model already"):
+        train_to_folder(Adding(), TEXTS, output, reading=READING)
+    assert not work.exists()
+
+
+def test_an_interrupted_replacement_of_a_model_is_gone_on_with(tmp_path: Path) -> None:
+    output = tmp_path / "m"
+    train_to_folder(Adding(), TEXTS, output, reading=READING)
+    first = Adding()
+    first.dies = 2
+    with pytest.raises(KeyboardInterrupt):
+        train_to_folder(first, TEXTS, output, reading=READING, replace=True, checkpoint_seconds=0)
+    second = Adding()
+    train_to_folder(second, TEXTS, output, reading=READING, replace=True)
+    assert second.made == [2, 3]
+
+
+def test_a_full_disk_is_told_in_terms_of_the_training(tmp_path: Path) -> None:
+    def texts() -> Iterator[str]:
+        yield from TEXTS
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(StoreError, match=r"No space left.*goes on from the last checkpoint") as caught:
+        train_to_folder(Adding(), texts(), tmp_path / "m", reading=READING)
+    assert "index" not in str(caught.value)
+
+
 def test_what_diverges_is_told(tmp_path: Path) -> None:
     with pytest.raises(EmbeddingError, match="diverged"), np.errstate(all="ignore"):
         train_to_folder(Adding(step=float("inf")), TEXTS, tmp_path / "m", reading=READING)
@@ -189,8 +240,10 @@ def test_in_a_temporary_folder() -> None:
 def test_reading_checks_its_numbers() -> None:
     with pytest.raises(SpecError, match="no tokenizer"):
         Reading(tokens="bytes")
-    with pytest.raises(SpecError, match="min_count=0"):
-        Reading(min_count=0)
+    for wrong in ({"min_count": 0}, {"max_words": 1}, {"phrases": -1}, {"phrase_threshold": float("nan")}):
+        ((name, value),) = wrong.items()
+        with pytest.raises(SpecError, match=f"^{name}={value} makes no sense; give "):
+            Reading(**wrong)  # type: ignore[arg-type]
 
 
 def test_an_error_leaves_nothing_that_would_refuse_the_next_try(tmp_path: Path) -> None:

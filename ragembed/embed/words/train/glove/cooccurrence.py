@@ -27,6 +27,8 @@ _TOKEN_BYTES = 16
 """Memory for each token of a slice: its number, its position, and two copies while boundaries are put in."""
 _LEAST_TOKENS = 1000
 """Tokens of a slice, whatever the memory."""
+_MOST_TOKENS = 1 << 30
+"""Tokens of a slice, whatever the memory: with as many boundaries their positions still fit into 32 bits."""
 
 
 class Rows(NamedTuple):
@@ -73,7 +75,7 @@ def count_blocks(
     longest = int(np.diff(corpus.offsets).max(initial=1))
     window = max(1, min(counting.window, longest - 1))
     weights = 1 / np.arange(1, window + 1) if counting.distance_weighting else np.ones(window)
-    room = max(_LEAST_TOKENS, counting.memory // _TOKEN_BYTES)
+    room = min(max(_LEAST_TOKENS, counting.memory // _TOKEN_BYTES), _MOST_TOKENS)
     cuts = [*range(0, len(corpus.tokens), room), len(corpus.tokens)]
     slices = list(pairwise(cuts))
 

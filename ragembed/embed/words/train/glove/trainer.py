@@ -6,7 +6,6 @@ Stanford's program. The same seed gives the same vectors, to the last bit, on an
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +20,13 @@ from numpy.typing import NDArray
 from ragembed.budget import MEMORY
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train.base import Arrays, Start, Tell, Trainer
+from ragembed.embed.words.train.checks import LARGEST, expect
 from ragembed.embed.words.train.glove.cooccurrence import Counting
 from ragembed.embed.words.train.glove.kernels import CLIP, learn_kernel, small_error
 from ragembed.embed.words.train.glove.tiles import Tiles, Weighing, make_tiles
 from ragembed.embed.words.train.glove.weights import Weights
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError, SpecError
+from ragembed.errors import EmbeddingError
 from ragembed.extras import require
 from ragembed.threads import available_threads
 
@@ -87,13 +87,13 @@ class GloVeTrainer(Trainer):
             "memory",
             *(() if self.workers is None else ("workers",)),
         ):
-            _expect(getattr(self, name) >= 1, f"{name}={getattr(self, name)}", "a number from 1")
+            expect(getattr(self, name) >= 1, f"{name}={getattr(self, name)}", "a number from 1")
         for name in ("x_max", "learning_rate"):
             value = getattr(self, name)
-            _expect(0 < value < math.inf, f"{name}={value:g}", "a number above 0")
-        _expect(0 <= self.alpha < math.inf, f"alpha={self.alpha:g}", "a number from 0")
-        _expect(self.contexts in ("sum", "none"), f"contexts={self.contexts}", "sum or none")
-        _expect(0 <= self.seed < 1 << 32, f"seed={self.seed}", "a number from 0 to 4294967295")
+            expect(0 < value <= LARGEST, f"{name}={value:g}", f"a number above 0, at most {LARGEST:.2g}")
+        expect(0 <= self.alpha <= LARGEST, f"alpha={self.alpha:g}", f"a number from 0 to {LARGEST:.2g}")
+        expect(self.contexts in ("sum", "none"), f"contexts={self.contexts}", "sum or none")
+        expect(0 <= self.seed < 1 << 32, f"seed={self.seed}", "a number from 0 to 4294967295")
 
     @property
     def rounds(self) -> int:
@@ -217,8 +217,3 @@ def _ceiling(tiles: Tiles, weights: Weights) -> float:
         if pairs >= _SAMPLE:
             break
     return _DIVERGED * loss / pairs
-
-
-def _expect(right: bool, what: str, wanted: str) -> None:
-    if not right:
-        raise SpecError(f"{what} makes no sense", f"give {wanted}")

@@ -1,7 +1,13 @@
-"""One epoch in gensim's compiled loops: a thread a worker, each over its own file, and how far they are."""
+"""One epoch in gensim's compiled loops: a thread a worker, each over its own file, and how far they are.
+
+A compiled loop can be told nothing while it runs: it ends where its file ends. So Ctrl-C empties the files, and waits
+for the threads; Python would not end while they run, or end with a fault of memory where they were daemons.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +29,8 @@ def run_epoch(
 ) -> None:
     """Call `work` for each of `shards` at once, and `share` with the part that is done, now and then.
 
-    `expected`: seconds that it may take, for systems that do not tell how far a file is read.
+    `expected`: seconds that it may take, for systems that do not tell how far a file is read. Where it is interrupted,
+    the shards are empty afterwards.
     """
     failed: list[BaseException] = []
 
@@ -34,19 +41,33 @@ def run_epoch(
             failed.append(error)
 
     began = time.perf_counter()
-    threads = [threading.Thread(target=run, args=(shard,), daemon=True) for shard in shards]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_POLL)
-            done = _read(shards, [each.is_alive() for each in threads])
-            if done is None and expected:
-                done = (time.perf_counter() - began) / expected
-            if done is not None:
-                share(min(done, 1.0))
+    threads = [threading.Thread(target=run, args=(shard,)) for shard in shards]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_POLL)
+                done = _read(shards, [each.is_alive() for each in threads])
+                if done is None and expected:
+                    done = (time.perf_counter() - began) / expected
+                if done is not None:
+                    share(min(done, 1.0))
+    except BaseException:
+        _stop(threads, shards)
+        raise
     if failed:
         raise failed[0]
+
+
+def _stop(threads: Sequence[threading.Thread], shards: Sequence[Shard]) -> None:
+    """Have the threads find the end of their files, and wait for them."""
+    for shard in shards:
+        with contextlib.suppress(OSError):  # then its thread ends with the epoch
+            os.truncate(shard.path, 0)
+    for thread in threads:
+        if thread.ident is not None:  # it was started
+            thread.join()
 
 
 def _read(shards: Sequence[Shard], running: Sequence[bool]) -> float | None:

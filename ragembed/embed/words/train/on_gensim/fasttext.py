@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense
 from ragembed.embed.words.subwords import Subwords
+from ragembed.embed.words.tokens import LONGEST_TOKEN
 from ragembed.embed.words.train.base import Arrays, Start
+from ragembed.embed.words.train.checks import expect
 from ragembed.embed.words.train.on_gensim.lines import Shard
 from ragembed.embed.words.train.on_gensim.loss import Rows
-from ragembed.embed.words.train.on_gensim.trainer import GensimTrainer, check_size, expect
+from ragembed.embed.words.train.on_gensim.trainer import GensimTrainer, check_size
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError
 
@@ -33,6 +35,7 @@ class FastTextTrainer(GensimTrainer):
     """A vector a word and one a bucket of character n-grams; a word is the mean of its own and theirs."""
 
     name: ClassVar[str] = "fasttext"
+    fixed: ClassVar[tuple[str, ...]] = ("dimension", "minn", "maxn", "buckets")
 
     minn: int = 3
     """Characters of the shortest n-grams, ``<`` and ``>`` around the word counted."""
@@ -43,7 +46,8 @@ class FastTextTrainer(GensimTrainer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(1 <= self.minn <= self.maxn, f"minn={self.minn}, maxn={self.maxn}", "1 <= minn <= maxn")
+        grams = f"minn={self.minn}, maxn={self.maxn}"
+        expect(1 <= self.minn <= self.maxn <= LONGEST_TOKEN, grams, f"1 <= minn <= maxn <= {LONGEST_TOKEN}")
         expect(
             1 <= self.buckets <= _MOST_BUCKETS,
             f"buckets={self.buckets}",

@@ -94,7 +94,7 @@ class LossSample:
         sums, parts = inputs(self.words)
         total = 0.0
         with np.errstate(all="ignore"):  # a training that diverged is found by its loss
-            hidden = (bags @ sums) / (bags @ parts)[:, np.newaxis]
+            hidden = np.asarray((bags @ sums) / (bags @ parts)[:, np.newaxis], np.float32)
             for start in range(0, len(self.outputs), _AT_ONCE):
                 part = slice(start, start + _AT_ONCE)
                 if model.negative:

@@ -1,7 +1,7 @@
 """What the trainers that run on gensim's compiled loops share: settings, epochs, checkpoints, going on from a model.
 
-gensim holds the weights and does the arithmetic. Texts reach it in files of our own (`gensim_lines`), an epoch at a
-time (`gensim_epoch`), and the loss is measured by a fixed sample (`gensim_loss`). With one worker the weights are those
+gensim holds the weights and does the arithmetic. Texts reach it in files of our own (`lines`), an epoch at a
+time (`epoch`), and the loss is measured by a fixed sample (`loss`). With one worker the weights are those
 of one call of gensim's ``train`` over the same file, to the last bit.
 """
 
@@ -20,17 +20,21 @@ from numpy.typing import NDArray
 from ragembed.embed.base import Dense
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train.base import Arrays, Start, Tell, Trainer
+from ragembed.embed.words.train.checks import LARGEST, expect
 from ragembed.embed.words.train.on_gensim.epoch import run_epoch
 from ragembed.embed.words.train.on_gensim.lines import Shard, write_lines
 from ragembed.embed.words.train.on_gensim.loss import LossSample, Rows
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError, SpecError
+from ragembed.errors import EmbeddingError
 from ragembed.extras import require
 from ragembed.threads import available_threads
 
 _DIVERGED = 10.0
 """A loss so many times that of weights of zeros is one of a training that diverged: gensim bounds its steps, so that
 weights grow without end rather than to NaN."""
+_MOST = 1 << 30
+"""Of dimensions, words of a window, epochs and workers: gensim holds some of them in 32 bits."""
+_MOST_NOISE = 1_000
 _MOST_NUMBERS = 1 << 31
 """Numbers in one table of weights: gensim's loops count them in 32 bits."""
 
@@ -84,14 +88,23 @@ class GensimTrainer(Trainer):
     def __post_init__(self) -> None:
         whole = ("dimension", "window", "epochs", *(("workers",) if self.workers is not None else ()))
         for name in whole:
-            expect(getattr(self, name) >= 1, f"{name}={getattr(self, name)}", "a number from 1")
+            value = getattr(self, name)
+            expect(1 <= value <= _MOST, f"{name}={value}", f"a number from 1 to {_MOST}")
         rate, least = self.first_rate, self.min_learning_rate
         rates = f"learning_rate={rate:g}, min_learning_rate={least:g}"
-        expect(0 < least <= rate < float("inf"), rates, "two numbers above 0, the second no larger")
+        expect(
+            0 < least <= rate <= LARGEST,
+            rates,
+            f"two numbers above 0, at most {LARGEST:.2g}, the second no larger",
+        )
         expect(0 < self.update_rate <= 1, f"update_rate={self.update_rate:g}", "a share above 0, at most 1")
         expect(0 <= self.sample < 1, f"sample={self.sample:g}", "a share from 0, below 1")
         expect(0 <= self.seed < 1 << 32, f"seed={self.seed}", "a number from 0 to 4294967295")
-        expect(self.noise_words >= 0, f"negative={self.negative}", "a number from 0")
+        expect(
+            0 <= self.noise_words <= _MOST_NOISE,
+            f"negative={self.negative}",
+            f"a number from 0 to {_MOST_NOISE}",
+        )
         expect(
             self.noise_words > 0 or self.hierarchical_softmax,
             "negative=0 without hierarchical_softmax",
@@ -224,7 +237,13 @@ class GensimTrainer(Trainer):
                 training, shard, number, *(zeros_aligned(self.dimension, np.float32) for _ in range(2))
             )
 
-        run_epoch(work, training.shards, lambda share: tell(stage, share, training.loss), training.seconds)
+        try:
+            run_epoch(
+                work, training.shards, lambda share: tell(stage, share, training.loss), training.seconds
+            )
+        except BaseException:
+            self._training = None  # half an epoch is nothing to go on from
+            raise
         training.seconds = time.perf_counter() - began
         training.loss = training.sample.mean(training.model, lambda rows: self._inputs(training.model, rows))
         untrained = training.sample.untrained(training.model)
@@ -265,12 +284,6 @@ class GensimTrainer(Trainer):
         gensim = require("gensim", "words", f"training {self.name}")
         info = {"method": self.name, "gensim": gensim.__version__, **more.pop("info", {})}
         return WordVectors(training.corpus.words, vectors, counts=training.counts, info=info, **more)
-
-
-def expect(right: bool, what: str, wanted: str) -> None:
-    """Raise `SpecError` unless a setting is `right`."""
-    if not right:
-        raise SpecError(f"{what} makes no sense", f"give {wanted}")
 
 
 def check_size(what: str, rows: int, dimension: int) -> None:

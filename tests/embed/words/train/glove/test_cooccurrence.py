@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import tokenizer
-from ragembed.embed.words.train import cooccurrence
+from ragembed.embed.words.train.glove import cooccurrence
 from ragembed.embed.words.train.glove.cooccurrence import Counting, Numbering, count_blocks
 from ragembed.embed.words.train.glove.reference import reference_cooccurrences
 
@@ -122,3 +122,18 @@ def test_little_memory_gives_the_same_matrix(tmp_path: Path) -> None:
     assert list(plenty.items()) != []
     assert plenty.keys() == little.keys()
     assert np.allclose([plenty[pair] for pair in plenty], [little[pair] for pair in plenty], rtol=1e-12)
+
+
+def test_a_slice_has_no_more_positions_than_32_bits_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each token may have a boundary beside it, and a window of neighbours on both sides; then positions end."""
+    most = cooccurrence._MOST_TOKENS
+    assert 2 * (most + 2 * 1_000_000) + 2 < 1 << 32
+    monkeypatch.setattr(cooccurrence, "_MOST_TOKENS", 3)
+    corpus = read(["a b c", "b a b", "c"], tmp_path)
+    parts = []
+    monkeypatch.setattr(cooccurrence._Spilled, "remove", lambda part: parts.append(part))
+    counting = Counting(2, memory=1 << 60)
+    assert counted(corpus, counting, tmp_path) == pytest.approx(expected(corpus, counting))
+    assert len(parts) == 3

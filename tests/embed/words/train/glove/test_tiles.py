@@ -7,7 +7,7 @@ import pytest
 
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import tokenizer
-from ragembed.embed.words.train import tiles
+from ragembed.embed.words.train.glove import tiles
 from ragembed.embed.words.train.glove.cooccurrence import Counting
 from ragembed.embed.words.train.glove.reference import reference_cooccurrences
 from ragembed.embed.words.train.glove.tiles import Grid, Tiles, Weighing, make_tiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import tokenizer
 from ragembed.embed.words.train.base import Start
-from ragembed.embed.words.train.glove.kernels import learn_kernel, small_error, width
+from ragembed.embed.words.train.glove.kernels import CLIP, learn_kernel, small_error, width
 from ragembed.embed.words.train.glove.reference import Pair, ReferenceGloVe
 from ragembed.embed.words.train.glove.tiles import Grid
 from ragembed.embed.words.train.glove.trainer import GloVeTrainer
@@ -158,6 +158,55 @@ def test_gradients_are_clipped() -> None:
     assert weights.words[0, 0, 0].tolist()[:2] == pytest.approx([1 - 5, 4000 - 4001], abs=0.5)
 
 
+def one_pair(
+    words: list[float], contexts: list[float], log: float, steps: int
+) -> tuple[Weights, ReferenceGloVe]:
+    """A word and a context word of which all is given, the biases last, after so many steps: ours, and float64."""
+    dimension = len(words) - 1
+    weights = Weights.random(Grid(1, 1, 1), dimension, 0.05, seed=1)
+    sides: dict[Literal["words", "contexts"], list[float]] = {"words": words, "contexts": contexts}
+    for side, values in sides.items():
+        rows = weights.rows(side)
+        rows[0, 0, :dimension], rows[0, 0, weights.bias(side)] = values[:-1], values[-1]
+        weights.put(side, rows)
+    plain = reference(weights, x_max=1e-9)
+    for _ in range(steps):
+        learn_kernel(width(dimension))(
+            weights.words.reshape(-1),
+            weights.contexts.reshape(-1),
+            *(np.zeros(1, np.uint32), np.array([log], np.float32), np.ones(1, np.float32)),
+            *(0, 1, dimension, np.float32(CLIP), np.float32(small_error(0.05))),
+        )
+        plain.epoch([(0, 0, float(np.exp(np.float64(np.float32(log)))))])
+    return weights, plain
+
+
+def test_clipped_gradients_equal_the_reference() -> None:
+    """Components of 577, 230,000, 290 and 5.8, of which all but the last are cut to 100; biases move by all of 577."""
+    weights, plain = one_pair([500.0, 0.2, 0.0, -300.0, 0.0], [1.0, 400.0, 0.5, 0.01, 0.0], 0.0, 1)
+    learnt = reference(weights)
+    assert plain.words[0, 0] == 500 - 5
+    assert np.allclose(learnt.words, plain.words, rtol=1e-5)
+    assert np.allclose(learnt.contexts, plain.contexts, rtol=1e-5)
+    steps = weights.rows("words")[0, 1, :5]
+    assert np.allclose(steps, np.array([0.05] * 4 + [1]) / np.sqrt(plain.word_squares[0]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("log", "exact"), [(0.47, False), (4.0, True)])
+def test_steps_are_right_to_the_last_digits_of_float32(log: float, exact: bool) -> None:
+    """Two steps, so that the second is as long as the first left it, by either formula of the kernel."""
+    weights, plain = one_pair([0.3, -0.7, 1.1, 0.2], [-0.5, 0.9, 0.8, 0.1], log, 0)
+    assert (abs(plain.error(0, 0, float(np.exp(log)))) > small_error(0.05)) == exact
+    weights, plain = one_pair([0.3, -0.7, 1.1, 0.2], [-0.5, 0.9, 0.8, 0.1], log, 2)
+    learnt = reference(weights)
+    assert np.allclose(learnt.words, plain.words, rtol=1e-6, atol=0)
+    assert np.allclose(learnt.contexts, plain.contexts, rtol=1e-6, atol=0)
+    for side, squares in (("words", plain.word_squares), ("contexts", plain.context_squares)):
+        rows = weights.rows(side)[0, 1]
+        steps = np.append(rows[:3], rows[weights.bias(side)])
+        assert np.allclose(steps, np.array([0.05] * 3 + [1]) / np.sqrt(squares[0]), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("workers", [2, 5])
 def test_any_number_of_workers_gives_the_same_bits(corpus: TokenCorpus, tmp_path: Path, workers: int) -> None:
     one, many = prepared(corpus, tmp_path / "1"), prepared(corpus, tmp_path / "n", workers=workers)
@@ -242,7 +291,9 @@ def test_update_with_far_fewer_texts_is_no_divergence(tmp_path: Path) -> None:
 def test_update_with_another_dimension(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     train_to_folder(GloVeTrainer(dimension=8, epochs=1), sentences(), folder, reading=READING)
-    with pytest.raises(EmbeddingError, match="has 8 dimensions, 9 are asked for; give dimension=8"):
+    with pytest.raises(
+        EmbeddingError, match=r"trained with dimension=8, dimension=9 is asked for; give dimension=8"
+    ):
         train_to_folder(
             GloVeTrainer(dimension=9, epochs=1), sentences(), folder, reading=READING, update=folder
         )
@@ -298,6 +349,9 @@ def test_a_weight_that_is_no_number_is_told(corpus: TokenCorpus, tmp_path: Path)
         {"memory": 0},
         {"x_max": 0.0},
         {"learning_rate": float("nan")},
+        {"learning_rate": 1e300},
+        {"x_max": 1e39},
+        {"alpha": 1e39},
         {"alpha": -1.0},
         {"contexts": "mean"},
         {"seed": -1},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,23 @@ def test_an_error_of_a_worker_is_raised(tmp_path: Path) -> None:
 
     with pytest.raises(MemoryError, match=r"0\.txt"):
         run_epoch(work, shards(tmp_path, 1), lambda share: None, None)
+
+
+def test_an_interrupted_epoch_ends_its_threads(tmp_path: Path) -> None:
+    """Compiled loops look at nothing but the end of their file: it comes at once."""
+    given = shards(tmp_path, 1000, 1000)
+    ended = []
+
+    def work(shard: Shard) -> None:
+        with shard.path.open("rb", buffering=0) as file:
+            while file.read(1):
+                time.sleep(0.2)
+        ended.append(shard)
+
+    def share(done: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_epoch(work, given, share, 100.0)
+    assert len(ended) == 2
+    assert all(shard.path.stat().st_size == 0 for shard in given)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import WhitespaceTokenizer
-from ragembed.embed.words.train import gensim_lines
+from ragembed.embed.words.train.on_gensim import lines as module
 from ragembed.embed.words.train.on_gensim.lines import write_lines
 from ragembed.errors import EmbeddingError
 
@@ -29,15 +29,15 @@ def silent(stage: str, share: float, loss: float | None) -> None:
 
 @given(texts=TEXTS, workers=st.integers(1, 5), batch=st.integers(1, 9))
 def test_all_tokens_in_order_and_batches_full(texts: list[str], workers: int, batch: int) -> None:
-    before = gensim_lines.BATCH
-    gensim_lines.BATCH = batch
+    before = module.BATCH
+    module.BATCH = batch
     try:
         with TemporaryDirectory() as name:
             corpus = read(texts, Path(name))
             shards = write_lines(corpus, Path(name), workers, silent)
             lines = [shard.path.read_text(encoding="utf-8").split("\n") for shard in shards]
     finally:
-        gensim_lines.BATCH = before
+        module.BATCH = before
     assert all(
         each[-1] == "" for each in lines
     )  # without a last line end gensim loses what it has not used yet

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +277,9 @@ def test_a_rate_far_too_high_is_found_by_the_loss(rate: float, corpus: TokenCorp
         {"sample": 1.0},
         {"learning_rate": float("nan")},
         {"learning_rate": 0.0},
+        {"learning_rate": 1e39},
+        {"window": 1 << 40},
+        {"negative": 1 << 40},
         {"min_learning_rate": 0.5},
         {"update_rate": 0.0},
         {"seed": -1},
@@ -299,3 +304,28 @@ def test_without_gensim_the_extra_is_named(
         MissingExtraError, match=r"training word2vec needs gensim.*pip install 'ragembed\[words\]'"
     ):
         Word2VecTrainer().prepare(corpus, tmp_path, None, silent)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_an_interrupted_epoch_leaves_no_thread_running(kind: type[GensimTrainer], tmp_path: Path) -> None:
+    """gensim's loop would take many seconds; Python must not end while it runs."""
+    corpus = read(tmp_path / "corpus", zipf_texts(3000))
+    trainer = kind(**{**SMALL, "dimension": 100, "window": 20, "workers": 2, "sample": 0.0})
+    trainer.prepare(corpus, tmp_path, None, silent)
+    before = threading.active_count()
+    began = time.monotonic()
+
+    def stop(stage: str, share: float, loss: float | None) -> None:
+        if time.monotonic() - began > 0.2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.round(0, stop)
+    assert threading.active_count() == before
+    with pytest.raises(EmbeddingError, match="call prepare first"):
+        trainer.round(0, silent)
+
+
+def test_ngrams_are_no_longer_than_words() -> None:
+    with pytest.raises(SpecError, match=r"maxn=1099511627776 .*<= 100"):
+        FastTextTrainer(maxn=1 << 40)
