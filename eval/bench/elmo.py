@@ -42,6 +42,7 @@ from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import MissingExtraError
 from ragembed.eval.bench.harness import SHARED, alternate, machine, table
 from ragembed.eval.measures import evaluate
+from ragembed.eval.quality.correlation import spearman
 from ragembed.threads import available_threads, set_threads, wait_calmly
 
 FIXTURES = (
@@ -197,8 +198,6 @@ def sentence_pairs(name: str) -> tuple[list[str], list[str], Dense]:
 
 def similarity(embed: Embed) -> dict[str, float]:
     """Spearman's correlation with people on STS-B's test pairs; shares are also fitted, on its other close pairs."""
-    from scipy.stats import spearmanr
-
     left, right, score = sentence_pairs("stsb-dev.tsv")
     alike = np.flatnonzero(score >= 4)
     close = [embed([side[at] for at in alike]) for side in (left, right)]
@@ -210,7 +209,7 @@ def similarity(embed: Embed) -> dict[str, float]:
     found = {}
     for label, mixing in chosen.items():
         cosines = (normalized(mixing.mix(one)) * normalized(mixing.mix(other))).sum(axis=1)
-        found[label] = float(spearmanr(cosines, score)[0])
+        found[label] = spearman(cosines, score)
     return found
 
 

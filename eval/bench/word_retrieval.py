@@ -35,7 +35,7 @@ TUNING = ("cisi", "med")
 COLLECTIONS = (*TUNING, "cranfield", "scifact")
 METHODS = {
     "word2vec": "word2vec(dimension=100, window=15, sample=0.0001, epochs=2)",
-    "glove": "glove(dimension=100, window=15, distance_weighting=false, x_max=10, epochs=10)",
+    "glove": "glove(dimension=100, window=30, distance_weighting=false, x_max=2.0, epochs=30)",
     "fasttext": "fasttext(dimension=100, window=10, sample=0.0001, epochs=2)",
 }
 OWN = 5_000_000
