@@ -102,9 +102,11 @@ def neighbors(
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
     """The questions: ``king - man + woman`` without quotes comes as five arguments, and is one."""
+    from ragembed.embed.words.explore.neighbors import SIGNS
+
     question: list[str] = []
     for word in words:
-        if question and word not in ("+", "-") and question[-1] not in ("+", "-"):
+        if question and word not in SIGNS and question[-1] not in SIGNS:
             yield " ".join(question)
             question = []
         question.append(word)

@@ -20,6 +20,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +139,16 @@ def trained(trainer: Trainer, texts: Sequence[str], folder: Path) -> float:
 
 
 def word2vec(texts: Sequence[str], folder: Path) -> dict[str, Embed]:
-    """Means of word2vec's vectors, as layers of which there is one; nothing where gensim is not installed."""
+    """Means of word2vec's vectors, as layers of which there is one; nothing where gensim is not installed.
+
+    Trained as the embedder `word2vec` is on corpora of this size, and weighed as ELMo's words are.
+    """
     from ragembed.embed.words.train.on_gensim.word2vec import Word2VecTrainer
 
     try:
-        trained(Word2VecTrainer(dimension=256, workers=1), texts, folder)
+        trainer = Word2VecTrainer(dimension=256, window=15, sample=1e-4, epochs=30)
+        reading = replace(trainer.default_reading(), min_count=2)
+        train_to_folder(trainer, texts, folder, reading=reading)
     except MissingExtraError:
         return {}
     vectors, cut = WordVectors.open(folder), tokenizer("words")
@@ -161,7 +167,7 @@ def word2vec(texts: Sequence[str], folder: Path) -> dict[str, Embed]:
 
     return {
         "word2vec mean": lambda texts: embed(texts, None),
-        "word2vec sif": lambda texts: embed(texts, 1e-3),
+        "word2vec weighted": lambda texts: embed(texts, 1e-3),
     }
 
 
@@ -243,7 +249,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         folder = options.model or Path(work) / "elmo"
         if options.model is None:
-            trainer = ElmoTrainer(epochs=options.epochs, filters=256, predicted=10_000)
+            trainer = ElmoTrainer(epochs=options.epochs, filters=256, vocabulary=10_000)
             seconds = trained(trainer, texts, folder)
             result["training"] = {
                 "tokens_per_second": tokens * trainer.epochs / seconds,
@@ -259,7 +265,7 @@ def main() -> None:
         print(
             f"embedding: {result['embedding_tokens_per_second']:,.0f} tokens per second of processor time\n"
         )
-        poolings = {name: ElmoEmbedder(path=str(folder), pooling=name) for name in ("mean", "sif")}
+        poolings = {name: ElmoEmbedder(path=str(folder), pooling=name) for name in ("mean", "weighted")}
         sides: dict[str, Embed] = {f"elmo {name}": each.pooled_layers for name, each in poolings.items()}
         sides |= word2vec(texts, Path(work) / "word2vec")
         columns: dict[str, dict[str, float]] = {}

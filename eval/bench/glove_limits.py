@@ -42,7 +42,7 @@ class Limits:
     resident: float
     """Pairs a second of our loop where 64 words and 64 contexts are all there are."""
     tiled_bytes: float
-    """Bytes for a pair: rows that a furrow of patches brings in, columns that a patch brings in, and the pair."""
+    """Bytes for a pair: rows that a stripe of patches brings in, columns that a patch brings in, and the pair."""
 
     @classmethod
     def measure(cls, tiles: Tiles, weights: Weights, threads: int) -> Limits:
@@ -83,7 +83,7 @@ def row_bytes(dimension: int, rows: int) -> int:
 
 
 def flops(dimension: int) -> int:
-    """Of a pair: 2 for the inner product, and 9 on either side (see `glove_kernels`), times the dimension."""
+    """Of a pair: 2 for the inner product, and 9 on either side (see the kernels), times the dimension."""
     return 20 * dimension
 
 
@@ -94,8 +94,8 @@ def tiled_bytes(tiles: Tiles, wide: int) -> float:
         for q in range(tiles.grid.blocks):
             cells = tiles.cells[tiles.inside(p, q)].astype(np.int64)
             rows, columns = cells >> 16, cells & 0xFFFF
-            furrow = rows // _DOWN
-            moved += len(np.unique(rows)) + len(np.unique(furrow << 16 | columns))
+            stripe = rows // _DOWN
+            moved += len(np.unique(rows)) + len(np.unique(stripe << 16 | columns))
             pairs += len(cells)
     return 2 * 2 * wide * 4 * moved / pairs + PAIR_BYTES
 

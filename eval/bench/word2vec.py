@@ -2,7 +2,8 @@
 
 Both sides get the same file of lower-case words, a text a line, and the same settings: gensim reads it itself
 (``corpus_file``), ours is the trainer as the command line runs it. Timed is one epoch after everything is read and
-built; then, with ``--quality``, whole trainings judged on WS-353, SimLex-999 and MEN over the same vocabulary.
+built, without what both do once at the end of a training; then, with ``--quality``, whole trainings judged on WS-353,
+SimLex-999 and MEN over the same vocabulary.
 
     python -m ragembed.eval.bench.word2vec [--texts 5000] [--repeat 3] [--methods "cbow;skip-gram"] [--quality 5]
 """
@@ -83,6 +84,10 @@ class Plain:
         self.file = str(file)
         self.model = kind(vector_size=100, window=5, min_count=5, workers=workers, seed=1, **settings)
         self.model.build_vocab(corpus_file=self.file)
+        self._finish = self.model._clear_post_train
+        self.model._clear_post_train = (
+            _nothing  # of fastText: vectors of all words made of n-grams, once a training
+        )
 
     def epoch(self, number: int) -> None:
         """One epoch, in a call of gensim's ``train``."""
@@ -95,6 +100,7 @@ class Plain:
 
     def words(self) -> WordTable:
         """The vectors."""
+        self._finish()
         words: Any = self.model.wv
         return WordTable(words.index_to_key, words.vectors)
 
@@ -172,6 +178,10 @@ def _quality(corpus: TokenCorpus, folder: Path, file: Path, methods: list[str], 
         theirs.train(options.quality)
         rows.append((method, "gensim", *quality(theirs.words())))
     table(("method", "by", *PAIRS), rows)
+
+
+def _nothing() -> None:
+    """Does nothing."""
 
 
 def _silent(stage: str, share: float, loss: float | None) -> None:

@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ragembed
 from ragembed.datasets import load
 from ragembed.embed.words.tokens import tokenizer
 from ragembed.embed.words.train import TRAINERS
@@ -63,7 +64,8 @@ class Bench:
     def model(self, spec: str, collection: str) -> Path:
         """The folder of the model that `spec` describes for a collection, trained where it is not there."""
         trainer = TRAINERS.create(spec)
-        told = json.dumps([spec, collection, self.own, self.min_count, self.imdb])
+        settings = trainer.settings()
+        told = json.dumps([ragembed.__version__, settings, collection, self.own, self.min_count, self.imdb])
         output = self.folder / f"{trainer.name}-{collection}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
         if not output.exists():
             print(f"training {spec} for {collection}", file=sys.stderr)
@@ -104,7 +106,8 @@ def show(rows: Sequence[tuple[str, str, list[float]]], collections: Sequence[str
     cells: list[list[Any]] = [
         [name, pooling, *(f"{v:.1f}" for v in values)] for name, pooling, values in rows
     ]
-    table(["vectors", "pooling", *collections], cells)
+    names = [f"{name} (tuned on)" if name in TUNING else name for name in collections]
+    table(["vectors", "pooling", *names], cells)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragembed.errors import QueryError
 from ragembed.filters.conditions import pairs
@@ -59,9 +60,10 @@ def group_chunks(documents: Sequence[str], metadata: Sequence[Mapping[str, Any]]
         keys = Counter(key for one in metadata for key, _ in pairs(one))
         known = ", ".join(key for key, _ in keys.most_common(10))
         raise QueryError(f"no chunk has a field {by!r}", f"there are: document, folder, {known}".rstrip(", "))
-    numbers = {value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)}
-    if len(numbers) > MOST and all(value is None or value in numbers for value in values):
-        return _ranges(values, by)
+    if all(value is None or _is_number(value) for value in values):
+        numbers = np.array([_number(value) for value in values])
+        if len(np.unique(numbers[np.isfinite(numbers)])) > MOST:
+            return _ranges(numbers, by)
     return _largest([NONE if value is None else _told(value) for value in values], by)
 
 
@@ -75,9 +77,20 @@ def _largest(labels: Sequence[str], by: str) -> Groups:
     return Groups(names, tuple(numbers.get(label, len(kept)) for label in labels), by)
 
 
-def _ranges(values: Sequence[Any], by: str) -> Groups:
-    """Ranges that hold about as many points each, and a group of those without a number."""
-    numbers = np.array([np.nan if value is None else float(value) for value in values])
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    """NaN for none, and for one that no float can hold."""
+    try:
+        return np.nan if value is None else float(value)
+    except OverflowError:
+        return np.nan
+
+
+def _ranges(numbers: NDArray[np.float64], by: str) -> Groups:
+    """Ranges of `numbers` that hold about as many points each, and a group of those that are not finite."""
     known = numbers[np.isfinite(numbers)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1), method="nearest"))
     place = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)

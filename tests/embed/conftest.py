@@ -71,7 +71,9 @@ def tiny_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an ELMo of a few thousand weights, drawn at random."""
     folder = tmp_path_factory.mktemp("models") / "elmo"
-    options = Options(char_dimension=3, filters=((1, 4), (2, 3)), highways=1, longest_word=12, cells=7, projection=5)
+    options = Options(
+        char_dimension=3, filters=((1, 4), (2, 3)), highways=1, longest_word=12, cells=7, projection=5
+    )
     random = np.random.default_rng(0)
     weights = {
         name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(options).items()

@@ -45,7 +45,7 @@ SPECS = {
     ],
     "elmo": [
         "elmo(path=BILM)",
-        'elmo(path=BILM, layers="1 0 2", pooling="mean+max", tokens=words, window=3)',
+        'elmo(path=BILM, layers="1 0 2", pooling="mean+max", tokens=words, max_sentence=3)',
     ],
 }
 """For each name, specs that reach its parameters; the keys of `_FILES` stand for what fixtures made."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ragembed.embed.elmo.model import Elmo
     from ragembed.embed.words.vectors import WordVectors
 
-POOLINGS = ("mean", "sif", "max", "mean+max")
+POOLINGS = ("mean", "weighted", "max", "mean+max")
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class ElmoEmbedder(Embedder):
     layers: str = "mean"
     """``mean``, ``top``, the number of one (0: without context), or a share for each: ``"1 2 1"``."""
     pooling: str | None = None
-    """``mean``, ``sif`` (frequent words count less), ``max``, ``mean+max``; none: ``sif`` where counts are known."""
+    """``mean``, ``weighted`` (frequent words less), ``max``, ``mean+max``; none: ``weighted`` if counts are known."""
     a: float = 1e-3
-    """Of ``sif``: a word of share p of the training texts counts a / (a + p) (Arora, Liang & Ma 2017)."""
+    """Of ``weighted``: a word of share p of the training texts counts a / (a + p) (Arora, Liang & Ma 2017)."""
     tokens: str | None = None
     """How texts are cut: ``cased``, ``words``, ``whitespace``; none: as the model's training texts were."""
-    window: int = 200
+    max_sentence: int = 200
     """Tokens of the longest sentence that is read in one piece; what is longer is cut into several."""
 
     def __post_init__(self) -> None:
@@ -71,8 +71,8 @@ class ElmoEmbedder(Embedder):
             raise SpecError(f"there is no pooling {self.pooling!r}", f"valid are: {', '.join(POOLINGS)}")
         if not self.a > 0:
             raise SpecError(f"a is {self.a:g}", "give a number above 0, such as 0.001")
-        if self.window < 1:
-            raise SpecError(f"window is {self.window} tokens", "give 1 or more")
+        if self.max_sentence < 1:
+            raise SpecError(f"max_sentence is {self.max_sentence} tokens", "give 1 or more")
         if self.tokens is not None:
             tokenizer(self.tokens)  # an unknown one is told at once
 
@@ -89,7 +89,7 @@ class ElmoEmbedder(Embedder):
     def tokens_and_vectors(self, text: str) -> tuple[list[str], Dense]:
         """The tokens of `text`, and the vector of each where it stands ``(tokens, dimension of a token)``."""
         tokens = self._tokenizer.tokens(text)
-        parts = self._model.activations(sentences(tokens, self.window), self._mixing.depth)
+        parts = self._model.activations(sentences(tokens, self.max_sentence), self._mixing.depth)
         size = self._files.options.dimension
         vectors = [self._mixing.mix(each) for each in parts]
         return tokens, np.concatenate([np.zeros((0, size), np.float32), *vectors])
@@ -97,14 +97,14 @@ class ElmoEmbedder(Embedder):
     def pooled_layers(self, texts: Sequence[str]) -> Layers:
         """The vectors of texts, layer by layer ``(layers, len(texts), dimension of a token)``, not scaled.
 
-        By the mean over tokens, or ``sif`` where that is the pooling: what `ragembed.embed.elmo.mixing.fit_mixing`
+        By the mean over tokens, or ``weighted`` where that is the pooling: what `ragembed.embed.elmo.mixing.fit_mixing`
         learns from.
         """
         cut = [self._tokenizer.tokens(text) for text in texts]
         size = self._files.options.dimension
         sums = np.zeros((1 + self._files.options.layers, len(texts), size))
         for part in self._read(cut):
-            weights = self._weights(part.tokens) if self._pooling == "sif" else np.ones(1, np.float32)
+            weights = self._weights(part.tokens) if self._pooling == "weighted" else np.ones(1, np.float32)
             for number, layer in enumerate(part.layers):
                 weighed = layer * weights[:, np.newaxis]
                 found = np.add.reduceat(weighed, part.starts, axis=0, dtype=np.float64)
@@ -132,7 +132,7 @@ class ElmoEmbedder(Embedder):
     def recorded_identity(self) -> dict[str, Any]:
         """All but where the model lies; torch is not needed for it."""
         params = tuple((key, value) for key, value in self.spec.params if key != "path")
-        weighed = {"frequencies": self._frequencies().digest} if self._pooling == "sif" else {}
+        weighed = {"frequencies": self._frequencies().digest} if self._pooling == "weighted" else {}
         return {
             **super().recorded_identity(),
             **weighed,
@@ -175,7 +175,7 @@ class ElmoEmbedder(Embedder):
         found = self._vocabulary
         if found is None or found.counts is None:
             raise EmbeddingError(
-                f"the model in {self.path} does not know how frequent words are, which pooling sif needs",
+                f"the model in {self.path} does not know how frequent words are, which pooling=weighted needs",
                 "use pooling=mean, or a model that was trained here",
             )
         return found
@@ -184,7 +184,7 @@ class ElmoEmbedder(Embedder):
     def _pooling(self) -> str:
         if self.pooling is not None:
             return self.pooling
-        return "mean" if self._vocabulary is None or self._vocabulary.counts is None else "sif"
+        return "mean" if self._vocabulary is None or self._vocabulary.counts is None else "weighted"
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -206,13 +206,13 @@ class ElmoEmbedder(Embedder):
             mixed = self._mixing.mix(part.layers)  # (tokens, size)
             if "max" in self._pooling:
                 np.maximum.at(highest, part.owners, np.maximum.reduceat(mixed, part.starts, axis=0))
-            if self._pooling == "sif":
+            if self._pooling == "weighted":
                 mixed *= self._weights(part.tokens)[:, np.newaxis]
             if self._pooling != "max":
                 np.add.at(sums, part.owners, np.add.reduceat(mixed, part.starts, axis=0, dtype=np.float64))
         counts = np.array([len(tokens) for tokens in cut]).reshape(-1, 1)
         highest[counts[:, 0] == 0] = 0
-        parts = {"mean": sums / np.maximum(counts, 1), "sif": sums, "max": highest}
+        parts = {"mean": sums / np.maximum(counts, 1), "weighted": sums, "max": highest}
         joined = np.concatenate([parts[name] for name in self._pooling.split("+")], axis=1)
         return normalized(as_dense(joined, len(cut), self.dimension, str(self.spec)))
 
@@ -232,7 +232,7 @@ class ElmoEmbedder(Embedder):
         owners: list[int] = []
         parts: list[Sequence[str]] = []
         for number, tokens in enumerate(cut):
-            found = sentences(tokens, self.window)
+            found = sentences(tokens, self.max_sentence)
             parts += found
             owners += [number] * len(found)
         owner = np.array(owners, np.int64)

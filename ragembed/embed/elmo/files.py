@@ -6,9 +6,13 @@ and ``elmo.json`` (the tokenizer, and for a model that was trained here its word
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import secrets
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,9 +22,15 @@ import numpy as np
 from ragembed.embed.elmo.hdf5 import read_hdf5, write_hdf5
 from ragembed.embed.elmo.options import Options
 from ragembed.embed.elmo.weights import Weights, check, check_finite, digest, shapes
-from ragembed.errors import EmbeddingError
+from ragembed.embed.words.formats.disk import writing
+from ragembed.embed.words.formats.folder import FILES, TEMPORARY
+from ragembed.errors import EmbeddingError, StoreError
+from ragembed.index.files import sync_folder, sync_tree
 
 OPTIONS, TENSORS, INFO = "options.json", "elmo.safetensors", "elmo.json"
+OURS = (OPTIONS, INFO, TENSORS)
+"""All files of our form, in the order in which they appear: without the last there is no model."""
+_WEIGHTS = "weights.hdf5"
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,21 +52,29 @@ class ElmoFiles:
         return digest(self.options, self.weights)
 
     def save(self, folder: str | Path) -> None:
-        """Write our folder; opening it needs no h5py."""
+        """Write our folder; opening it needs no h5py.
+
+        Raises `StoreError` where the disk does not take it, or the folder holds anything but such a model and word
+        vectors: its ``options.json`` may say more than is kept here.
+        """
         from safetensors.numpy import save
 
-        folder = Path(folder).expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / OPTIONS).write_text(json.dumps(self.options.to_json(), indent=1) + "\n", encoding="utf-8")
-        (folder / INFO).write_text(json.dumps(self.info) + "\n", encoding="utf-8")
-        _replace(folder / TENSORS, save(dict(self.weights)))
+        with _replacing(Path(folder).expanduser(), OURS, {*OURS, *FILES}) as new:
+            self._write_options(new)
+            (new / INFO).write_text(json.dumps(self.info) + "\n", encoding="utf-8")
+            (new / TENSORS).write_bytes(save(dict(self.weights)))
 
     def export(self, folder: str | Path) -> None:
-        """Write ``options.json`` and ``weights.hdf5`` as they are published, for other programs."""
-        folder = Path(folder).expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write ``options.json`` and ``weights.hdf5`` as they are published, for other programs.
+
+        Raises `StoreError` where the disk does not take it, or the folder is neither new nor empty.
+        """
+        with _replacing(Path(folder).expanduser(), (OPTIONS, _WEIGHTS), ()) as new:
+            self._write_options(new)
+            write_hdf5(new / _WEIGHTS, self.weights)
+
+    def _write_options(self, folder: Path) -> None:
         (folder / OPTIONS).write_text(json.dumps(self.options.to_json(), indent=1) + "\n", encoding="utf-8")
-        write_hdf5(folder / "weights.hdf5", self.weights)
 
 
 def open_elmo(path: str | Path, options: str | Path | None = None) -> ElmoFiles:
@@ -122,7 +140,25 @@ def _only(folder: Path, patterns: tuple[str, ...], what: str) -> Path:
     return found[0]
 
 
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+@contextlib.contextmanager
+def _replacing(folder: Path, names: Sequence[str], allowed: Collection[str]) -> Iterator[Path]:
+    """A new folder to write `names` to, which then go to `folder`, the last of them last; on an error none does.
+
+    Raises `StoreError` where `folder` holds anything but `allowed`, or `names` without the last: another's.
+    """
+    with writing(folder):
+        there = {path.name for path in folder.iterdir() if not fnmatch(path.name, TEMPORARY)} if folder.exists() else set()
+        others = sorted(there.difference(allowed) or (there & {*names} if names[-1] not in there else ()))
+        if others:
+            raise StoreError(f"{folder} holds {others[0]}, which this model would stand beside", "name a new folder")
+        new = folder / f".{secrets.token_hex(4)}.tmp"
+        new.mkdir(parents=True)
+        try:
+            yield new
+            sync_tree(new)
+            (folder / names[-1]).unlink(missing_ok=True)
+            for name in names:
+                (new / name).replace(folder / name)
+            sync_folder(folder)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)

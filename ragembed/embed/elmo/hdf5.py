@@ -9,7 +9,7 @@ import numpy as np
 
 from ragembed.embed.elmo.options import Options
 from ragembed.embed.elmo.weights import Weights, check, check_finite, missing_identities, shapes
-from ragembed.errors import EmbeddingError
+from ragembed.errors import EmbeddingError, StoreError
 from ragembed.extras import require
 
 _MOST_COMPRESSION = 100
@@ -54,10 +54,8 @@ def write_hdf5(path: str | Path, weights: Weights) -> None:
         with h5py.File(path, "w") as file:
             for name, values in weights.items():
                 file.create_dataset(name, data=values)
-    except OSError as error:
-        raise EmbeddingError(
-            f"{path} cannot be written ({error})", "check the folder and the room"
-        ) from error
+    except (OSError, RuntimeError) as error:  # the second where the disk is full as the file is closed
+        raise StoreError(f"{path} cannot be written ({error})", "check the disk and its room") from error
 
 
 def _check_signature(path: Path) -> None:

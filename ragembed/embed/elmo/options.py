@@ -106,7 +106,7 @@ class Options:
             )
         except KeyError as error:
             raise EmbeddingError(f"ELMo's options lack {error.args[0]!r}", _REMEDY) from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise EmbeddingError(f"ELMo's options cannot be read ({error})", _REMEDY) from error
         if characters not in (CHARACTERS, CHARACTERS + 1):  # while training and afterwards, with the zero row
             raise EmbeddingError(

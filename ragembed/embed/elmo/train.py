@@ -66,21 +66,21 @@ class ElmoTrainer(Trainer):
     """Filters over characters: 64, 128 ... 2048. 32 are of width 1 and 2 each, twice as many of each further width."""
     highways: int = 1
     """Highway layers over the filters."""
-    predicted: int = 20_000
+    vocabulary: int = 20_000
     """Words that are predicted, the most frequent; others are read, but predicted as one unknown word."""
     samples: int = 2048
     """Words drawn for each batch to compare with, where more are predicted; 0: always all."""
     epochs: int = 5
     """Times that the corpus is read."""
-    lanes: int = 32
+    batch_size: int = 32
     """Places of the corpus that are read side by side."""
-    steps: int = 20
+    bptt: int = 20
     """Words after which the gradient is cut off; what the model remembers goes on."""
     optimizer: str = "adam"
     """``adam`` or ``adagrad``."""
     learning_rate: float | None = None
     """Falls to a twentieth in the course; none: 0.002 for adam, 0.2 for adagrad."""
-    clip: float = 5.0
+    max_grad_norm: float = 5.0
     """Longest gradient."""
     dropout: float = 0.1
     """Share of the numbers between layers that is left out while training."""
@@ -98,7 +98,7 @@ class ElmoTrainer(Trainer):
     _unigram: float | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        ones = ("cells", "layers", "epochs", "lanes", "steps", "predicted")
+        ones = ("cells", "layers", "epochs", "batch_size", "bptt", "vocabulary")
         for name in ones:
             if getattr(self, name) < 1:
                 raise SpecError(f"{name} is {getattr(self, name)}", "give 1 or more")
@@ -115,7 +115,7 @@ class ElmoTrainer(Trainer):
             raise SpecError(f"there is no optimizer {self.optimizer!r}", f"valid are: {', '.join(_RATES)}")
         rate = 1.0 if self.learning_rate is None else self.learning_rate
         expect(0 <= self.dropout < 1, f"dropout={self.dropout:g}", "a share from 0, below 1")
-        for name, value in (("clip", self.clip), ("learning_rate", rate)):
+        for name, value in (("max_grad_norm", self.max_grad_norm), ("learning_rate", rate)):
             expect(0 < value <= LARGEST, f"{name}={value:g}", f"a number above 0, at most {LARGEST:.2g}")
 
     @property
@@ -188,13 +188,13 @@ class ElmoTrainer(Trainer):
         lanes = self._lanes(streams)
         memory = Memory.empty(self.options, lanes)
         total, count = 0.0, 0
-        pieces = math.ceil(len(streams) // lanes / self.steps)
-        for at, piece in enumerate(streams.pieces(lanes, self.steps)):
+        pieces = math.ceil(len(streams) // lanes / self.bptt)
+        for at, piece in enumerate(streams.pieces(lanes, self.bptt)):
             self._set_rate((number + at / pieces) / self.epochs)
             loss = model.loss(piece, memory, self.dropout, generator, sampler)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.tensors.values(), self.clip)
+            torch.nn.utils.clip_grad_norm_(model.tensors.values(), self.max_grad_norm)
             optimizer.step()
             total += loss.item() * piece.targets.size
             count += piece.targets.size
@@ -203,7 +203,7 @@ class ElmoTrainer(Trainer):
         if self._judge is None:
             return total / count
         tell("judging", 1.0, total / count)
-        held = model.held_out_loss(self._judge, self._lanes(self._judge), self.steps)
+        held = model.held_out_loss(self._judge, self._lanes(self._judge), self.bptt)
         self._check(held)
         self._perplexities.append(math.exp(min(held, 700.0)))
         return held
@@ -256,7 +256,7 @@ class ElmoTrainer(Trainer):
         if not loss <= _DIVERGED * untrained:  # nor where it is NaN
             raise EmbeddingError(
                 f"training {self.name} diverged: its loss is {loss:.3g}, untrained it was {untrained:.3g}",
-                f"lower learning_rate, which is {self.learning_rate or _RATES[self.optimizer]:g}, or clip",
+                f"lower learning_rate, which is {self.learning_rate or _RATES[self.optimizer]:g}, or max_grad_norm",
             )
 
     def _held_from(self, starts: Sequence[int] | Any) -> int:
@@ -267,7 +267,7 @@ class ElmoTrainer(Trainer):
         return max(1, min(cut, len(starts) - 1))
 
     def _lanes(self, streams: Streams) -> int:
-        return max(1, min(self.lanes, len(streams) // self.steps))
+        return max(1, min(self.batch_size, len(streams) // self.bptt))
 
     def _set_rate(self, share: float) -> None:
         rate = (self.learning_rate or _RATES[self.optimizer]) * max(_SLOWEST, 1 - share)
@@ -281,7 +281,7 @@ class ElmoTrainer(Trainer):
         assert self._corpus is not None  # set just before
         options = self.options
         earlier = 0 if start is None else int(start.meta["predicted"])
-        rows = ROWS_BEFORE + max(earlier, min(self.predicted, len(self._corpus.words)))
+        rows = ROWS_BEFORE + max(earlier, min(self.vocabulary, len(self._corpus.words)))
         tensors = initial_weights(options, generator)
         tensors[SOFTMAX] = initial_softmax(rows, options.projection, generator)
         tensors[SOFTMAX_BIAS] = torch.zeros(rows)

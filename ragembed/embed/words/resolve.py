@@ -66,7 +66,7 @@ class HasRows(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class Resolved:
     """What stands for each of some tokens."""
 
     codes: NDArray[np.int64]
@@ -85,7 +85,7 @@ def keeps_case(vectors: WordVectors) -> bool:
     return sum(word != word.lower() for word in first) > len(first) / 100
 
 
-def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Found:
+def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Resolved:
     """What stands for each of `tokens`, all taken together at each step; `cased` says what `keeps_case` found."""
     codes = spelt(vectors, tokens)
     several: dict[int, tuple[int, ...]] = {}
@@ -108,7 +108,7 @@ def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Foun
             known = tuple(row for row in (next(rows) for _ in each) if row >= 0)
             if known:
                 codes[at], several[at] = SEVERAL, known
-    return Found(codes, several, made)
+    return Resolved(codes, several, made)
 
 
 def spelt(vectors: HasRows, tokens: Sequence[str]) -> NDArray[np.int64]:

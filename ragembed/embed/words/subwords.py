@@ -24,6 +24,9 @@ END_OF_SENTENCE = "</s>"
 LONGEST_NGRAM = 1000
 """Characters; models have 3 to 6, and a file that says more is damaged."""
 
+MOST_BUCKETS = (1 << 31) - 1
+"""fastText counts them in an int32."""
+
 _FNV_START, _FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 _AT_ONCE = 8192
 """N-grams whose rows are summed at once."""
@@ -36,15 +39,19 @@ class Subwords:
         self, minn: int, maxn: int, buckets: int, vectors: Dense, used: NDArray[np.integer] | None = None
     ) -> None:
         """Rows of `vectors` are all `buckets`, or those named in `used`, rising, whose n-grams alone count then."""
+        if not 0 <= buckets <= MOST_BUCKETS:
+            raise EmbeddingError(
+                f"n-grams have {buckets!s:.20} buckets", f"give 0 to {MOST_BUCKETS}; 2000000 is usual"
+            )
         rows = buckets if used is None else len(used)
         if vectors.ndim != 2 or len(vectors) != rows:
             raise EmbeddingError(
                 f"there are {rows} buckets of n-grams and vectors of shape {vectors.shape}",
                 "give one row each",
             )
-        if maxn > LONGEST_NGRAM:
+        if not (0 <= minn <= LONGEST_NGRAM and 0 <= maxn <= LONGEST_NGRAM):
             raise EmbeddingError(
-                f"n-grams have up to {maxn} characters", f"give {LONGEST_NGRAM} or less, 6 is usual"
+                f"n-grams have {minn!s:.20} to {maxn!s:.20} characters", f"give 0 to {LONGEST_NGRAM}; 3 to 6 is usual"
             )
         self.minn = minn
         self.maxn = maxn
@@ -52,11 +59,6 @@ class Subwords:
         self.vectors_of_ngrams = vectors
         """``(rows, dimension)``"""
         self.used = used
-
-    def vector(self, word: str) -> Dense | None:
-        """The mean over the n-grams of `word` that have a row ``(dimension,)``; None where none has."""
-        known, found = self.vectors([word])
-        return found[0] if known[0] else None
 
     def vectors(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], Dense]:
         """Which of `words` have an n-gram with a row, and their vectors ``(len(words), dimension)``, else zeros."""

@@ -18,7 +18,6 @@ LONGEST_TOKEN = 100
 """Characters of a token that count; what is longer (base64, minified code) is cut."""
 
 _ASCII = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*", re.ASCII)
-_MANY = LONGEST_TOKEN * 2
 _CASED = re.compile(
     r"(?:[^\W\d_]\.){2,}"  # U.S.
     r"|\d+(?:[.,:/]\d+)+"  # 1,200.5, 12:30
@@ -26,6 +25,11 @@ _CASED = re.compile(
     r"|['’]\w+"  # what follows in don't and dog's
     r"|([^\w\s])\1*"  # ... and --, and single marks
 )
+
+
+def _cut(tokens: list[str], text: str) -> list[str]:
+    """`tokens` of `text`, each as long as may be."""
+    return [token[:LONGEST_TOKEN] for token in tokens] if len(text) > LONGEST_TOKEN else tokens
 
 
 class Tokenizer(ABC):
@@ -56,9 +60,7 @@ class WordTokenizer(Tokenizer):
             found = _ASCII.findall(text.lower())
         else:
             found = [word.casefold() for word in self._analyzer.words(text)]
-        if len(text) > _MANY:
-            return [token[:LONGEST_TOKEN] for token in found]
-        return found
+        return _cut(found, text)
 
 
 class WhitespaceTokenizer(Tokenizer):
@@ -68,7 +70,7 @@ class WhitespaceTokenizer(Tokenizer):
 
     def tokens(self, text: str) -> list[str]:
         """``text.split()``: case and punctuation stay."""
-        return text.split()
+        return _cut(text.split(), text)
 
 
 class CasedTokenizer(Tokenizer):
@@ -83,9 +85,7 @@ class CasedTokenizer(Tokenizer):
     def tokens(self, text: str) -> list[str]:
         """All that is visible in `text`, in order."""
         found = [match.group() for match in _CASED.finditer(text)]
-        if len(text) > LONGEST_TOKEN:
-            return [token[:LONGEST_TOKEN] for token in found]
-        return found
+        return _cut(found, text)
 
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {

@@ -67,7 +67,7 @@ def test_sentences_do_not_see_each_other(embedder: ElmoEmbedder) -> None:
 
 
 def test_long_texts_lose_no_token(tiny_folder: Path, embedder: ElmoEmbedder) -> None:
-    made = ElmoEmbedder(path=str(tiny_folder), window=7)
+    made = ElmoEmbedder(path=str(tiny_folder), max_sentence=7)
     tokens, vectors = made.tokens_and_vectors("word " * 500)
     assert len(tokens) == len(vectors) == 500
     np.testing.assert_allclose(vectors[:7], vectors[7:14], atol=1e-6)
@@ -95,7 +95,7 @@ def test_frequent_words_count_less(tiny: ElmoFiles, tmp_path: Path, embedder: El
     np.testing.assert_allclose(
         made.pooled_layers(["The bank lends"]).mean(axis=0)[0], expected / 3, atol=1e-6
     )
-    assert made.identity()["pooling"] == "sif"
+    assert made.identity()["pooling"] == "weighted"
     mean = ElmoEmbedder(path=str(tmp_path / "model"), pooling="mean")
     np.testing.assert_array_equal(mean.embed(TEXTS), embedder.embed(TEXTS))
     assert embedder.identity()["pooling"] == "mean"
@@ -103,7 +103,7 @@ def test_frequent_words_count_less(tiny: ElmoFiles, tmp_path: Path, embedder: El
 
 def test_without_counts_there_is_no_sif(tiny_folder: Path) -> None:
     with pytest.raises(EmbeddingError, match="does not know how frequent words are"):
-        ElmoEmbedder(path=str(tiny_folder), pooling="sif").embed(["a"])
+        ElmoEmbedder(path=str(tiny_folder), pooling="weighted").embed(["a"])
 
 
 def test_layers_pooled_apart_mix_to_the_same(tiny_folder: Path, embedder: ElmoEmbedder) -> None:
@@ -125,7 +125,7 @@ def test_the_identity_is_that_of_the_weights(tiny: ElmoFiles, tiny_folder: Path,
         ElmoEmbedder(path=str(tiny_folder), layers="top"),
         ElmoEmbedder(path=str(tiny_folder), tokens="whitespace"),
         ElmoEmbedder(path=str(tiny_folder), pooling="max"),
-        ElmoEmbedder(path=str(tiny_folder), window=9),
+        ElmoEmbedder(path=str(tiny_folder), max_sentence=9),
     ]
     assert all(other.recorded_identity() != ours.recorded_identity() for other in others)
 
@@ -143,8 +143,8 @@ def test_torch_is_needed_only_to_embed(tiny_folder: Path) -> None:
     ("settings", "told"),
     [
         ({"path": ""}, r"lacks a model; write elmo\(path=FOLDER\)"),
-        ({"pooling": "sum"}, r"valid are: mean, sif, max, mean\+max"),
-        ({"window": 0}, "window is 0"),
+        ({"pooling": "sum"}, r"valid are: mean, weighted, max, mean\+max"),
+        ({"max_sentence": 0}, "max_sentence is 0"),
         ({"a": 0.0}, "a is 0"),
         ({"tokens": "letters"}, "no tokenizer 'letters'"),
     ],

@@ -25,8 +25,8 @@ SMALL: dict[str, Any] = {
     "cells": 16,
     "filters": 64,
     "epochs": 2,
-    "lanes": 6,
-    "steps": 8,
+    "batch_size": 6,
+    "bptt": 8,
     "held_out": 0,
     "learning_rate": 0.02,
 }
@@ -152,7 +152,7 @@ def test_updated_it_keeps_what_it_knew(tmp_path: Path) -> None:
 
 
 def test_rare_words_are_read_but_not_predicted(tmp_path: Path) -> None:
-    trainer = prepared(tmp_path, predicted=5)
+    trainer = prepared(tmp_path, vocabulary=5)
     trainer.round(0, quiet)
     assert trainer.meta()["predicted"] == 5
     assert len(trainer.result()) == 5
@@ -166,7 +166,7 @@ def test_tiny_corpora(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
-    trainer = prepared(tmp_path, learning_rate=1e30, clip=1e30)
+    trainer = prepared(tmp_path, learning_rate=1e30, max_grad_norm=1e30)
     with pytest.raises(EmbeddingError, match="diverged"):
         trainer.round(0, quiet)
 
@@ -178,11 +178,11 @@ def test_a_loss_that_is_no_number_ends_it(tmp_path: Path) -> None:
         ({"filters": 100}, "filters is 100; give one of 64, 128"),
         ({"optimizer": "sgd"}, "valid are: adam, adagrad"),
         ({"dropout": 1.0}, "dropout=1 makes"),
-        ({"steps": 0}, "steps is 0"),
+        ({"bptt": 0}, "bptt is 0"),
         ({"samples": -1}, "samples is -1"),
         ({"learning_rate": 0.0}, "learning_rate=0 makes"),
         ({"learning_rate": 1e39}, r"learning_rate=1e\+39 makes"),
-        ({"clip": float("nan")}, "clip=nan makes"),
+        ({"max_grad_norm": float("nan")}, "max_grad_norm=nan makes"),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any], told: str) -> None:
@@ -209,9 +209,9 @@ def test_an_update_in_a_folder_tells_what_moved(tmp_path: Path) -> None:
     """Also where a single word is predicted, which has no neighbours."""
     for predicted in (1, 100):
         folder = tmp_path / str(predicted)
-        trainer = ElmoTrainer(**{**SMALL, "epochs": 1, "predicted": predicted})
+        trainer = ElmoTrainer(**{**SMALL, "epochs": 1, "vocabulary": predicted})
         train_to_folder(trainer, TEXTS, folder)
-        again = ElmoTrainer(**{**SMALL, "epochs": 1, "predicted": predicted})
+        again = ElmoTrainer(**{**SMALL, "epochs": 1, "vocabulary": predicted})
         drift = train_to_folder(again, [*TEXTS, "A zebra gallops."], folder, update=folder).drift
         assert drift is not None
         assert drift.lines()

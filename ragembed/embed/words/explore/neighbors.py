@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 _SPELLINGS = 50_000
 """Words, the most frequent, that an unknown one is compared with letter by letter: half a second."""
-_SIGNS = {"+": 1, "-": -1, "−": -1}
+SIGNS = {"+": 1, "-": -1, "−": -1}
+"""What stands between the words of a question."""
 
 
 class KnownWords(Protocol):
@@ -105,11 +106,11 @@ def parse_question(text: str) -> Question:
     pieces = text.split()
     if len(pieces) == 1:
         return Question(((1, pieces[0]),))
-    signed = pieces if pieces and pieces[0] in _SIGNS else ["+", *pieces]
+    signed = pieces if pieces and pieces[0] in SIGNS else ["+", *pieces]
     terms: list[tuple[int, list[str]]] = []
     for piece in signed:
-        if piece in _SIGNS:
-            terms.append((_SIGNS[piece], []))
+        if piece in SIGNS:
+            terms.append((SIGNS[piece], []))
         else:
             terms[-1][1].append(piece)
     if not pieces or not all(words for _, words in terms):
@@ -195,7 +196,7 @@ def unknown_word(word: str, words: Sequence[str]) -> QueryError:
 
 def _looks_signed(word: str) -> bool:
     """Whether a sign was meant that does not stand alone: ``king -man``."""
-    return any(f" {sign}" in word for sign in _SIGNS)
+    return any(f" {sign}" in word for sign in SIGNS)
 
 
 def _dense(vectors: Any) -> Floats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ragembed.embed.words.formats.folder import Parts
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 def check(parts: Parts) -> None:
     """Raise `ValueError` unless the arrays fit one another, and hold what lookups rely on. Vectors are not read."""
+    _check_info(parts.info)
     words, n = parts.index.words, len(parts.vectors)
     if parts.vectors.ndim != 2 or words.blob.ndim != 1 or words.offsets.shape != (n + 1,):
         raise ValueError(f"{n} vectors and {len(words)} words")
@@ -32,3 +34,17 @@ def check(parts: Parts) -> None:
         used = grams.used
         if used[0] < 0 or used[-1] >= grams.buckets or (used[1:] <= used[:-1]).any():
             raise ValueError(f"the buckets of n-grams do not rise from 0 to {grams.buckets - 1}")
+
+
+def _check_info(info: Mapping[str, Any]) -> None:
+    """Raise `ValueError` unless what cuts texts is as it was recorded; what is only shown may be anything."""
+    for name in ("tokenizer", "reading", "warnings"):
+        if not isinstance(info.get(name) or {}, dict):
+            raise ValueError(f"its {name} is no JSON object")
+    phrases = info.get("phrases") or []
+    if not isinstance(phrases, list) or not all(map(_is_pair, phrases)):
+        raise ValueError("its phrases are no pairs of words")
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(word, str) for word in value)

@@ -6,7 +6,7 @@ The vector of a word is the mean of its own row and those of its n-grams.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,8 @@ def read_fasttext(source: Source, store: Store, limit: int | None = None) -> Fou
     found = collector.finish(_info(settings), _UNIT)
     found.counts = np.array(dictionary.counts, np.int64)[found.numbers - 1]
     if buckets and 1 <= settings["minn"] <= settings["maxn"]:
-        matrix = store.matrix("ngrams")
-        for block in _vectors(source, buckets, dimension):
-            matrix.append(block)
-        found.subwords = Subwords(settings["minn"], settings["maxn"], buckets, matrix.array())
+        table = ngram_table(source.path, store, _vectors(source, buckets, dimension))
+        found.subwords = Subwords(settings["minn"], settings["maxn"], buckets, table)
         compose(source.path, found, found.subwords)
     return found
 
@@ -134,6 +132,16 @@ def _vectors(source: Source, rows: int, dimension: int) -> Iterator[Dense]:
         yield np.frombuffer(data, "<f4").reshape(count, dimension).astype(np.float32, copy=False)
 
 
+def ngram_table(path: Path, store: Store, blocks: Iterable[Dense]) -> Dense:
+    """The vectors of all n-grams, put into `store`. Those that no word has must be finite too: unknown words have them."""
+    matrix = store.matrix("ngrams")
+    for block in blocks:
+        if not np.isfinite(block).all():
+            raise _not_finite(path)
+        matrix.append(block)
+    return matrix.array()
+
+
 def compose(path: Path, found: Found, subwords: Subwords) -> None:
     """Make the vectors of `found`, which are rows of words, the means over them and the rows of their n-grams."""
     words = found.index.words
@@ -143,7 +151,11 @@ def compose(path: Path, found: Found, subwords: Subwords) -> None:
         rows += sums
         rows /= (counts + 1).astype(np.float32)[:, np.newaxis]
         if not np.isfinite(rows).all():
-            raise EmbeddingError(f"{path}: a vector of an n-gram holds NaN or infinity", "train it again")
+            raise _not_finite(path)
+
+
+def _not_finite(path: Path) -> EmbeddingError:
+    return EmbeddingError(f"{path}: a vector of an n-gram holds NaN or infinity", "train it again")
 
 
 def _info(settings: dict[str, int]) -> dict[str, Any]:

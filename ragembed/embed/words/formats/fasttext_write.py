@@ -21,6 +21,8 @@ from ragembed.errors import EmbeddingError
 
 _ROWS = 4096
 _DEFAULTS = {"window": 5, "epochs": 5, "negative": 5, "word_ngrams": 1, "lr_update_rate": 100}
+_LARGEST = (1 << 31) - 1
+"""Settings are int32 in the file."""
 _SUBSAMPLING = 1e-4
 
 
@@ -65,7 +67,8 @@ def _settings(vectors: WordVectors, subwords: Subwords) -> bytes:
     skipgram = settings.get("skipgram")
     trained = settings.get("model") if skipgram is None else MODELS[2 if skipgram else 1]
     loss = LOSSES[1] if settings.get("hierarchical_softmax") else settings.get("loss")
-    values = {name: settings[name] for name in _DEFAULTS if isinstance(settings[name], int)} | {
+    known_numbers = {name: settings[name] for name in _DEFAULTS if isinstance(settings[name], int)}
+    values = {name: min(max(number, 0), _LARGEST) for name, number in known_numbers.items()} | {
         "dimension": vectors.dimension,
         "min_count": 1,  # gensim drops words with fewer, and would then have rows too many
         "loss": _number(LOSSES, loss, 2),

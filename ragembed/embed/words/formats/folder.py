@@ -32,6 +32,7 @@ from ragembed.embed.words.index import WordIndex, Words
 from ragembed.embed.words.subwords import Subwords
 from ragembed.errors import EmbeddingError
 from ragembed.index.files import sync_folder
+from ragembed.index.lock import write_lock
 
 STATE = "words.json"
 _KIND = "ragembed word vectors"
@@ -51,6 +52,8 @@ FILES = frozenset((STATE, *(f"{name}.npy" for name in _DTYPES)))
 """All that such a folder may hold."""
 TEMPORARY = ".*.tmp"
 """What is being written in it, or was when the writer was killed."""
+_LOCK = ".lock.tmp"
+"""Stays, empty: who removed it could remove the lock of another writer."""
 _DECIDING = ("vectors", "words", "offsets", "counts", "ngrams", "buckets")
 """Arrays that decide vectors; the others follow from them."""
 _TRIES = 3
@@ -87,8 +90,9 @@ def write_folder(
     """Write everything to `folder`, made if absent, beside whatever else lies in it.
 
     Everything is written to a folder inside it first; then files of an earlier writing give way, and the state comes
-    last, so that the folder holds the old vectors, or the new ones, or for a moment none: never a mixture. Raises
-    `StoreError` where the disk does not take it, and leaves nothing behind.
+    last, so that the folder holds the old vectors, or the new ones, or for a moment none: never a mixture, since one
+    writer at a time moves files. Raises `StoreError` where the disk does not take it, and leaves nothing behind;
+    `LockedError` where another writer is just there.
     """
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     temporary = folder / f".{secrets.token_hex(4)}.tmp"
@@ -97,7 +101,7 @@ def write_folder(
             temporary.mkdir(parents=True)
         sweep_killed(folder, TEMPORARY)
         fill_folder(temporary, index, vectors, counts=counts, subwords=subwords, info=info)
-        with writing(folder):
+        with writing(folder), write_lock(folder, _LOCK):
             (folder / STATE).unlink(missing_ok=True)
             for name in (*sorted(FILES - {STATE}), STATE):
                 if (temporary / name).exists():
@@ -260,7 +264,7 @@ def _map(folder: Path, text: bytes) -> Parts:
             str(state["arrays_digest"]),
         )
         check(parts)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise EmbeddingError(f"{folder / STATE} is damaged ({error})", _AGAIN) from error
     return parts
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragembed.embed.base import Dense
 from ragembed.embed.words.formats.collect import Collector, Found
-from ragembed.embed.words.formats.fasttext import compose
+from ragembed.embed.words.formats.fasttext import compose, ngram_table
 from ragembed.embed.words.formats.inert import REMEDY, Name, Record, read_inert
 from ragembed.embed.words.formats.npy import Array, Store, map_npy
 from ragembed.embed.words.formats.pickled_arrays import pickled_array, unzipped_array
 from ragembed.embed.words.formats.source import Source
-from ragembed.embed.words.subwords import LONGEST_NGRAM, Subwords
+from ragembed.embed.words.subwords import LONGEST_NGRAM, MOST_BUCKETS, Subwords
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError
 
@@ -26,7 +27,6 @@ _UNIT = "word"
 _BLOCK = 1 << 22
 """Numbers taken at once."""
 _LARGEST_COUNT = 1 << 62
-_MOST_BUCKETS = (1 << 31) - 1
 _FLOATS = ("f2", "f4", "f8")
 _INTEGERS = ("i4", "i8", "u4", "u8")
 
@@ -50,8 +50,7 @@ def read_gensim(source: Source, store: Store, limit: int | None = None) -> Found
     for start in range(0, len(words), at_once):
         some = words[start : start + at_once]
         collector.count(len(some))
-        with np.errstate(over="ignore"):  # infinity, which is counted as such
-            block = np.asarray(vectors[start : start + at_once], np.float32)
+        block = _float32(vectors[start : start + at_once])
         encoded = [word.encode("utf-8", "surrogatepass") for word in some]
         collector.add(encoded, block, range(start + 1, start + len(some) + 1), _UNIT)
         if collector.full:
@@ -62,8 +61,9 @@ def read_gensim(source: Source, store: Store, limit: int | None = None) -> Found
         found.counts = counts[found.numbers - 1]
     if grams:
         found.info["method"] = "fasttext"
-        found.subwords = _subwords(kept, store)
-        compose(source.path, found, found.subwords)
+        found.subwords = _subwords(kept, store, found.vectors.shape[1])
+        if found.subwords is not None:
+            compose(source.path, found, found.subwords)
     return found
 
 
@@ -94,7 +94,7 @@ class _Kept:
     """The state of saved KeyedVectors."""
 
     def __init__(self, path: Path, state: dict[Any, Any], side: str) -> None:
-        self._path = path
+        self.path = path
         self._state = state
         self._side = side
         """What the names of files beside it begin with."""
@@ -117,7 +117,7 @@ class _Kept:
 
     def refused(self, why: str) -> EmbeddingError:
         """The error for a file that cannot be taken."""
-        return EmbeddingError(f"{self._path}: {why}", REMEDY)
+        return EmbeddingError(f"{self.path}: {why}", REMEDY)
 
     def words(self) -> list[str]:
         """All words in the order of their vectors."""
@@ -161,7 +161,7 @@ class _Kept:
         """The array `name`, in the pickle or beside it."""
         if name not in self._listed():
             return self._inline(self._state.get(name), dtypes)
-        beside = self._path.with_name(f"{self._side}.{name}.npy")
+        beside = self.path.with_name(f"{self._side}.{name}.npy")
         zipped = beside.with_suffix(".npz")
         array = (
             unzipped_array(zipped) if zipped.is_file() and not beside.is_file() else map_npy(beside, REMEDY)
@@ -186,16 +186,24 @@ def _state(record: Record) -> dict[Any, Any]:
     return {key: value for state in record.state if isinstance(state, dict) for key, value in state.items()}
 
 
-def _subwords(kept: _Kept, store: Store) -> Subwords:
+def _float32(block: Array) -> Dense:
+    with np.errstate(over="ignore"):  # infinity, which is told as such
+        return np.asarray(block, np.float32)
+
+
+def _subwords(kept: _Kept, store: Store, dimension: int) -> Subwords | None:
+    """The n-grams; None for a model without buckets."""
     if not kept.flag("compatible_hash"):
         raise kept.refused("it was trained by a gensim whose n-grams nobody else reads")
+    buckets = kept.number("bucket", MOST_BUCKETS)
+    if not buckets:
+        return None
     table = kept.array("vectors_ngrams", _FLOATS)
-    buckets = kept.number("bucket", _MOST_BUCKETS)
     minn, maxn = (kept.number(name, LONGEST_NGRAM) for name in ("min_n", "max_n"))
-    if table.ndim != 2 or len(table) != buckets:
-        raise kept.refused(f"it has {buckets} buckets of n-grams and vectors of shape {table.shape}")
-    matrix = store.matrix("ngrams")
-    at_once = max(1, _BLOCK // max(1, table.shape[1]))
-    for start in range(0, len(table), at_once):
-        matrix.append(np.asarray(table[start : start + at_once], np.float32))
-    return Subwords(minn, maxn, buckets, matrix.array())
+    if table.shape != (buckets, dimension):
+        raise kept.refused(
+            f"it has {buckets} buckets of n-grams, vectors of {dimension} numbers, and n-grams of shape {table.shape}"
+        )
+    at_once = max(1, _BLOCK // dimension)
+    blocks = (_float32(table[start : start + at_once]) for start in range(0, buckets, at_once))
+    return Subwords(minn, maxn, buckets, ngram_table(kept.path, store, blocks))

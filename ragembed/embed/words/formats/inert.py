@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ragembed.embed.words.formats.source import Source
+from ragembed.embed.words.formats.source import Source, most_unpacked
 from ragembed.errors import EmbeddingError
 
 REMEDY = "save it as kv.save_word2vec_format(FILE) in the program that made it"
@@ -37,9 +37,6 @@ class Record:
 _AHEAD = 1 << 20
 """Bytes read at once."""
 _LONGEST_NAME = 10_000
-_MOST_COMPRESSION = 100
-_LEAST_BOUND = 1 << 24
-"""Bytes that any packed file may come to: small ones of zeros pack well."""
 _MARK = object()
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _VALUES = frozenset((
@@ -49,11 +46,6 @@ _VALUES = frozenset((
 ))  # fmt: skip
 """Instructions whose argument is a value."""
 _SKIPPED = frozenset(("PROTO", "FRAME", "STOP"))
-
-
-def most_unpacked(packed: int) -> int:
-    """Bytes that a packed file of so many bytes may come to: vectors are packed to a third at best."""
-    return max(_LEAST_BOUND, _MOST_COMPRESSION * packed)
 
 
 class _Bytes:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ragembed.embed.words.formats.inert import REMEDY, Record, most_unpacked
+from ragembed.embed.words.formats.inert import REMEDY, Record
 from ragembed.embed.words.formats.npy import Array
+from ragembed.embed.words.formats.source import most_unpacked
 from ragembed.errors import EmbeddingError
 
 _RECONSTRUCT = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")

@@ -21,6 +21,14 @@ BLOCK = 1 << 23
 LONGEST_LINE = 1 << 24
 """Bytes of a line; 16,384 numbers of 17 digits are 300 kB."""
 _GZIP = b"\x1f\x8b"
+_MOST_COMPRESSION = 100
+_LEAST_BOUND = 1 << 24
+"""Bytes that any packed file may come to: small ones of zeros pack well."""
+
+
+def most_unpacked(packed: int) -> int:
+    """Bytes that a packed file of so many bytes may come to: vectors are packed to a third at best."""
+    return max(_LEAST_BOUND, _MOST_COMPRESSION * packed)
 
 
 class Source:
@@ -43,6 +51,7 @@ class Source:
         self._file = cast("BinaryIO", gzip.GzipFile(fileobj=self._raw)) if self.packed else self._raw
         self._seen = b""
         self._taken = 0
+        self._unpacked = 0
 
     def __enter__(self) -> Source:
         return self
@@ -124,7 +133,7 @@ class Source:
 
     def _read(self, size: int) -> bytes:
         try:
-            return self._file.read(size)
+            data = self._file.read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise EmbeddingError(
                 f"{self.path}: the gzip data are damaged or cut off ({error})", "fetch the file again"
@@ -134,3 +143,10 @@ class Source:
                 f"{self.path} cannot be read ({error.strerror or os.strerror(error.errno or 5)})",
                 "check its disk",
             ) from error
+        self._unpacked += len(data)
+        if self.packed and self._unpacked > (most := most_unpacked(self.size)):
+            raise EmbeddingError(
+                f"{self.path} has {self.size} bytes and unpacks to more than {most}, as no word vectors do",
+                "unpack it (gunzip) where it is what you expect",
+            )
+        return data

@@ -72,8 +72,6 @@ class PhraseLearner:
     """Times that two words must stand together; delta of the score."""
     scoring: str = "mikolov"
     """``mikolov`` or ``npmi`` (then with a threshold below 1)."""
-    connectors: Collection[str] = ()
-    """Words that are never part of a phrase, such as ``of`` and ``the``."""
 
     def __post_init__(self) -> None:
         if self.scoring not in ("mikolov", "npmi"):
@@ -107,7 +105,7 @@ class PhraseLearner:
 
         Where there is none of these, later passes would find nothing new, and this finds nothing.
         """
-        known = np.array([word is not None and word not in self.connectors for word in raw.words], np.bool_)
+        known = np.array([word is not None for word in raw.words], np.bool_)
         keys, counts = count_pairs(raw, known & (raw.counts >= self.min_count))
         keys, counts = keys[counts >= self.min_count], counts[counts >= self.min_count]
         good = self._scores(keys, counts, raw) > self.threshold

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ragembed.embed.base import Dense
+from ragembed.errors import EmbeddingError
 
 _RANK = 1e-9
 """Squared singular values below this share of the largest are rounding errors of float32 sums."""
@@ -52,6 +53,11 @@ def common_directions(blocks: Iterable[Dense], dimension: int, most: int, *, wei
     for block in blocks:
         wide = block.astype(np.float64)
         products += wide.T @ wide
+    if not np.isfinite(products).all():
+        raise EmbeddingError(
+            "the word vectors hold NaN or infinity, or numbers too large to be squared",
+            "make the word vectors again, or bring them back from a copy",
+        )
     values, vectors = np.linalg.eigh(products)  # rising
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     rank = int((values > values[0] * _RANK).sum())

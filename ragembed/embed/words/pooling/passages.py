@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ragembed.embed.base import Dense, normalized
+from ragembed.embed.base import Dense, as_dense, normalized
 from ragembed.embed.words.pooling.bags import Bags, Lookup
 from ragembed.embed.words.pooling.fitted import FittedPooling, WeightTable
 from ragembed.embed.words.pooling.poolings import Pooling, Weights
@@ -32,7 +32,10 @@ class PassageVectors:
         return self.vectors.dimension * self.pooling.parts
 
     def embed(self, texts: Sequence[str]) -> Dense:
-        """Vectors ``(len(texts), dimension)`` of length 1; zeros for a text that has no known word."""
+        """Vectors ``(len(texts), dimension)`` of length 1; zeros for a text that has no known word.
+
+        Raises `EmbeddingError` where one is not finite.
+        """
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         start = size = 0
         for stop, text in enumerate(texts, 1):
@@ -41,7 +44,7 @@ class PassageVectors:
                 bags = self.lookup.bags(texts[start:stop])
                 vectors[start:stop] = self._rest(self.pooling.pool(self.vectors, bags, self._weigh(bags)))
                 start, size = stop, 0
-        return normalized(vectors)
+        return as_dense(normalized(vectors), *vectors.shape, "of word vectors")
 
     def summands(self, text: str) -> tuple[list[str], Dense]:
         """The known tokens of `text`, and what each adds ``(tokens, dimension)`` to its vector, not yet scaled."""

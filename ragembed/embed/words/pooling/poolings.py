@@ -1,9 +1,9 @@
 """Word vectors of a passage -> one vector. Every pooling is a weight for each word and a way to join the vectors.
 
 - ``mean``: the mean over the tokens that have a vector.
-- ``tfidf``: each token times ln(1 + N/df) of its word (Salton & Buckley 1988).
-- ``sif``: each token times a / (a + p) of its word, p its share of the corpus's tokens; then the strongest common
-  direction is taken out (Arora, Liang & Ma 2017, Algorithm 1; a = 0.001).
+- ``tfidf``: each token times ln(1 + N/df) of its word (after Salton & Buckley 1988, who have ln(N/n)).
+- ``sif``: each token times a / (a + p) of its word, p its share of the corpus's tokens that have a vector;
+  then the strongest common direction is taken out (Arora, Liang & Ma 2017, Algorithm 1; a = 0.001).
 - ``usif``: each token times a / (a/2 + p), with `a` from the size of the vocabulary and the mean length of passages;
   the vectors of a passage are first scaled so that each dimension has length 1 over its tokens, as in the author's
   program; then five common directions are taken out in part (Ethayarajh 2018, Algorithm 1).
@@ -162,10 +162,10 @@ POOLINGS: dict[str, type[Pooling]] = {each.name: each for each in (Mean, TfIdf, 
 
 
 def usif_a(statistics: Statistics) -> float:
-    """`a` of ``usif``: (1 - alpha) / (alpha |V| / 2), alpha the share of words likelier than not to come by chance.
+    """`a` of ``usif``: (1 - alpha) / (alpha |V| / 2), alpha the share of words with p(w) > 1 - (1 - 1/|V|)^n.
 
-    A word is, where its probability is above that of one word being drawn in n draws from |V| equal ones, n the mean
-    number of tokens of a passage. Where no word is, as in very long passages, alpha is that of one word.
+    That is the probability of a word to stand in a passage of n tokens if all |V| words were equally frequent; n is the
+    mean number of tokens of a passage. Where no word is above it, as in very long passages, alpha is that of one word.
     """
     size = len(statistics.words)
     length = max(1.0, float(statistics.counts.sum()) / max(1, statistics.total))

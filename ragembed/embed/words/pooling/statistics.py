@@ -14,6 +14,8 @@ Numbers = NDArray[np.int64]
 
 _BLOCK = 1 << 18
 """Tokens looked at at once."""
+_PASSAGES = 1 << 14
+"""Passages looked at at once: their vectors of 300 dimensions take 40 MB in float64."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class CorpusBags:
         while start < last:
             limit = self._offsets[start] + _BLOCK
             stop = max(start + 1, int(np.searchsorted(self._offsets, limit, side="right")) - 1)
+            stop = min(stop, start + _PASSAGES)
             tokens = np.asarray(self._tokens[self._offsets[start] : self._offsets[stop]])
             many = lengths[tokens]
             ends = np.concatenate(([0], np.cumsum(many)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError
+from ragembed.errors import CorruptError, EmbeddingError
 
 Arrays = Mapping[str, NDArray[Any]]
 
 Tell = Callable[[str, float, float | None], None]
 """Called with what is being done, which share of it is done (0 to 1), and the loss so far where there is one."""
+
+_AGAIN = "bring the model back from a copy, or train a new one"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,26 @@ class Start:
     vectors: WordVectors
     arrays: Arrays
     meta: Mapping[str, Any]
+
+    def array(self, name: str, shape: Sequence[int | None]) -> NDArray[Any]:
+        """The array `name`; `CorruptError` where there is none of `shape`, in which None is any length."""
+        array = self.arrays.get(name)
+        found = None if array is None else array.shape
+        fits = found is not None and len(found) == len(shape)
+        if array is None or not fits or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+            wanted = tuple("any" if length is None else length for length in shape)
+            raise CorruptError(
+                f"the state of training of the model has {name} of shape {found}, {wanted} is expected",
+                _AGAIN,
+            )
+        return array
+
+    def number(self, name: str) -> float:
+        """The number `name` of `meta`, above 0; `CorruptError` where it is none."""
+        value = self.meta.get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            raise CorruptError(f"the state of training of the model has no {name}", _AGAIN)
+        return float(value)
 
 
 @dataclass(kw_only=True)

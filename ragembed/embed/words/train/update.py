@@ -14,7 +14,7 @@ from ragembed.embed.words.train.checkpoint import STATE, Checkpoint, read_state
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.train.work_folder import put_back
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError
+from ragembed.errors import CorruptError, EmbeddingError, SpecError
 from ragembed.spec import Spec
 
 ROOM = frozenset({"workers", "memory"})
@@ -37,9 +37,14 @@ def inherited(model: Path, spec: str) -> tuple[Trainer, Reading]:
 def recorded_reading(vectors: WordVectors) -> Reading:
     """How the texts of a model were read."""
     known = {each.name for each in fields(Reading)}
-    recorded = vectors.info.get("reading", {})
+    recorded = vectors.info.get("reading") or {}
     kind = (vectors.info.get("tokenizer") or {}).get("kind", Reading.tokens)
-    return Reading(**{"tokens": kind, **{key: value for key, value in recorded.items() if key in known}})
+    try:
+        return Reading(**{"tokens": kind, **{key: value for key, value in recorded.items() if key in known}})
+    except (TypeError, SpecError) as error:
+        raise EmbeddingError(
+            f"the word vectors do not say how their texts were read ({error})", "train a new model"
+        ) from error
 
 
 def start_from(model: Path, trainer: Trainer, reading: Reading) -> Start:
@@ -74,7 +79,13 @@ def _state(model: Path) -> Checkpoint:
             f"{model} holds word vectors, but not the state of their training",
             "update a model that ragembed train made",
         )
-    return read_state(model / STATE)
+    state = read_state(model / STATE)
+    if not all(isinstance(state.values.get(name), dict) for name in ("settings", "meta")):
+        raise CorruptError(
+            f"the state of training in {model / STATE} does not say how the model was trained",
+            "bring it back from a copy, or train a new model",
+        )
+    return state
 
 
 def _check_trainer(model: Path, state: Checkpoint, name: str) -> None:

@@ -131,16 +131,6 @@ def test_a_second_pass_makes_threes(tmp_path: Path) -> None:
     assert len(stages(joined.phrases)) == 2
 
 
-def test_connectors_are_never_part_of_a_phrase(tmp_path: Path) -> None:
-    texts = ["end of the day"] * 5 + ["x y z"] * 20
-    every = PhraseLearner(threshold=2, min_count=2)(raw_tokens(texts, tmp_path), tmp_path)
-    assert ("of", "the") in every.phrases
-    some = PhraseLearner(threshold=2, min_count=2, connectors=("of", "the"))
-    assert not {"of", "the"} & {
-        word for pair in some(raw_tokens(texts, tmp_path), tmp_path).phrases for word in pair
-    }
-
-
 def test_a_corpus_with_phrases(tmp_path: Path) -> None:
     texts = ["i love new york", "new york loves me", "new new york"] * 3
     learner = PhraseLearner(threshold=1.5, min_count=2)

@@ -26,7 +26,7 @@ def arrange_kernel() -> Callable[..., Any]:
         """Cells, values and the start of each column block, for the rows of one row block.
 
         Pairs of one column block stand together, and in it those of one patch, `down` rows by `across` columns; patches
-        go through the rows like a plough. Within a patch pairs are shuffled by the random numbers that follow `state`,
+        go through the rows in boustrophedon order: each stripe of rows the other way than the one before. Within a patch pairs are shuffled by the random numbers that follow `state`,
         whatever order they came in. A cell is ``row << 16 | column``, both within their blocks.
         """
         total = ends[length]
@@ -56,9 +56,9 @@ def arrange_kernel() -> Callable[..., Any]:
                 for column in range(length):
                     number = block * length + column
                     for at in range(starts[number], starts[number + 1]):
-                        furrow = np.int64(rows[at]) // down
+                        stripe = np.int64(rows[at]) // down
                         along = column // across
-                        patch = furrow * wide + (along if furrow % 2 == 0 else wide - 1 - along)
+                        patch = stripe * wide + (along if stripe % 2 == 0 else wide - 1 - along)
                         patch += block * patches
                         if filling:
                             place = bounds[patch]

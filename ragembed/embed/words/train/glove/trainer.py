@@ -52,7 +52,7 @@ class _Training:
 
 @dataclass(kw_only=True)
 class GloVeTrainer(Trainer):
-    """The settings of GloVe; the defaults are those of Stanford's program, but for the longer vectors."""
+    """The settings of GloVe, by default those of Stanford's program, but for 100 dimensions and the paper's window."""
 
     name: ClassVar[str] = "glove"
 
@@ -206,9 +206,10 @@ class GloVeTrainer(Trainer):
 
 def _ceiling(tiles: Tiles, weights: Weights) -> float:
     """A loss that is worse than that of `weights` by far, whose errors are taken for 1 at least."""
-    loss = pairs = 0.0
+    loss, pairs = 0.0, 0
     for p, q in product(range(tiles.grid.blocks), repeat=2):
         inside = tiles.inside(p, q)
+        inside = slice(inside.start, min(inside.stop, inside.start + _SAMPLE - pairs))
         cells = tiles.cells[inside]
         rows, columns = weights.words[p, cells >> 16, 0], weights.contexts[q, cells & 0xFFFF, 0]
         errors = np.einsum("pd,pd->p", rows, columns) - tiles.logs[inside]

@@ -75,15 +75,17 @@ class Weights:
 
     def take_over(self, start: Start, learning_rate: float) -> None:
         """Give the first words what they had in an earlier model; steps go on from where they were there."""
-        before = int(start.meta["dimension"])
+        before = start.vectors.dimension
         if before != self.dimension:
             raise EmbeddingError(
                 f"the model has {before} dimensions, {self.dimension} are asked for",
                 f"give dimension={before}",
             )
+        grid, rate = Grid.for_words(len(start.vectors)), start.number("learning_rate")
         for side in ("words", "contexts"):
-            rows = _by_word(start.arrays[side])[: len(start.vectors)].copy()
-            rows[:, _STEPS, : self.dimension] *= np.float32(learning_rate / start.meta["learning_rate"])
+            blocks = start.array(side, (grid.blocks, grid.length, 2, self.wide))
+            rows = _by_word(blocks)[: len(start.vectors)].copy()
+            rows[:, _STEPS, : self.dimension] *= np.float32(learning_rate / rate)
             self.put(side, rows)
 
 

@@ -82,12 +82,14 @@ class FastTextTrainer(GensimTrainer):
         old: Dense | None = None
         if start is not None:
             settings = [self.minn, self.maxn, self.buckets]
-            if (before := list(start.meta["subwords"])) != settings:
+            if (before := start.meta.get("subwords")) != settings:
                 raise EmbeddingError(
                     f"the model has n-grams by minn, maxn, buckets {before}, {settings} are asked for",
                     "give those of the model",
                 )
-            old = np.array(start.arrays["vectors_vocab"])
+            old = np.array(start.array("vectors_vocab", start.vectors.vectors.shape))
+            used_before = start.array("buckets", (None,))
+            ngrams = start.array("ngrams", (len(used_before), self.dimension))
         wv = model.wv
         wv.vectors_vocab = prep_vectors((len(wv), self.dimension), prior_vectors=old, seed=self.seed)
         hashes = [ft_ngram_hashes(word, self.minn, self.maxn, self.buckets) for word in wv.index_to_key]
@@ -95,7 +97,7 @@ class FastTextTrainer(GensimTrainer):
         flat = np.fromiter(chain.from_iterable(hashes), np.int64, int(ends[-1]))
         used, rows = np.unique(flat, return_inverse=True)
         if start is not None:
-            used = np.union1d(used, start.arrays["buckets"])
+            used = np.union1d(used, used_before)
             rows = np.searchsorted(used, flat)
         check_size("buckets of n-grams", len(used), self.dimension)
         rows = rows.astype(np.uint32)
@@ -103,7 +105,7 @@ class FastTextTrainer(GensimTrainer):
         wv.buckets_word = [rows[begin:end] for begin, end in pairwise(ends.tolist())]
         wv.vectors_ngrams = initial_rows(used, self.buckets, self.dimension, self.seed + 1)
         if start is not None:
-            wv.vectors_ngrams[np.searchsorted(used, start.arrays["buckets"])] = start.arrays["ngrams"]
+            wv.vectors_ngrams[np.searchsorted(used, used_before)] = ngrams
 
     def _input_arrays(self, model: Any) -> Arrays:
         wv = model.wv

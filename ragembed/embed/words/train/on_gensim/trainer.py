@@ -218,7 +218,7 @@ class GensimTrainer(Trainer):
                 weights = np.zeros((len(words), self.dimension), np.float32)
                 # the tree changes with the counts, and what its inner nodes knew with it
                 if start is not None and name in start.arrays and name != "syn1":
-                    weights[:old] = start.arrays[name]
+                    weights[:old] = start.array(name, (old, self.dimension))
                 setattr(model, name, weights)
         return model
 

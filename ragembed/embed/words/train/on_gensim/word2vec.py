@@ -37,7 +37,7 @@ class Word2VecTrainer(GensimTrainer):
     def _fill(self, model: Any, start: Start | None) -> None:
         from gensim.models.keyedvectors import prep_vectors
 
-        old = None if start is None else np.array(start.arrays["syn0"])
+        old = None if start is None else np.array(start.array("syn0", start.vectors.vectors.shape))
         model.wv.vectors = prep_vectors((len(model.wv), self.dimension), prior_vectors=old, seed=self.seed)
 
     def _input_arrays(self, model: Any) -> Arrays:

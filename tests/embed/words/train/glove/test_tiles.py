@@ -72,9 +72,9 @@ def test_patches_follow_one_another_and_are_shuffled(
     monkeypatch.setattr(tiles, "_ACROSS", 2)
     made = make(corpus, tmp_path)
     cells = [(int(cell) >> 16, int(cell) & 0xFFFF) for cell in made.cells[: made.offsets[0, 1]]]
-    furrows = [row // 2 for row, _ in cells]
-    assert furrows == sorted(furrows)
-    there, back = ([column // 2 for row, column in cells if row // 2 == furrow] for furrow in (0, 1))
+    stripes = [row // 2 for row, _ in cells]
+    assert stripes == sorted(stripes)
+    there, back = ([column // 2 for row, column in cells if row // 2 == stripe] for stripe in (0, 1))
     assert (there, back) == (sorted(there), sorted(back, reverse=True))
     whole = make(corpus, tmp_path / "whole")
     monkeypatch.setattr(tiles, "_DOWN", 4)
