@@ -16,6 +16,8 @@ LINES = (".txt", ".gz")
 _STDIN = "-"
 _FEWEST_NUMBERS = 10
 """That most lines of a file of word vectors end in, at least: a line of text may end in a number or two."""
+_LOOKED_AT = 4096
+"""Bytes at the beginning of a file of vectors, in which there is a number with a point."""
 _MARK = 4
 """Bytes of the longest byte order mark."""
 
@@ -99,7 +101,8 @@ def _holds_vectors(path: Path) -> bool:
     with contextlib.suppress(EmbeddingError), Source(path) as source:
         if source.peek(len(MAGIC)) == MAGIC or looks_pickled(source) or looks_binary(source):
             return True
-        return (dimension_of(source) or 0) >= _FEWEST_NUMBERS
+        # ids of things that were seen or bought one after the other are numbers, too, but whole ones
+        return (dimension_of(source) or 0) >= _FEWEST_NUMBERS and b"." in source.peek(_LOOKED_AT)
     return False
 
 

@@ -157,7 +157,7 @@ def _print(question: str, compared: "Sequence[Column]", answers: "Sequence[Answe
             continue
         for term in answer.terms:
             if term.found == "unseen":
-                note(f"{label}: {term.word!r} is none of its words; its vector was made of its parts")
+                note(f"{label}: {term.word!r} is none of its words; the model made a vector for it")
         found = [(printable(one.word), f"{one.score:.4f}") for one in answer.neighbors]
         width = max((cell_len(word) for word, _ in found), default=0)
         lines = [f"{set_cell_size(word, width)}  {score}" for word, score in found]

@@ -49,6 +49,15 @@ def test_chunks(run: Any, dense: Path, tmp_path: Path) -> None:
     assert (len(fewer["points"]), fewer["of"]) == (2, 2)
 
 
+def test_only_a_map_is_replaced(run: Any, model: Path, tmp_path: Path) -> None:
+    before = model.read_bytes()
+    assert "exists and is no map" in run("map", model, "-o", model).err
+    assert model.read_bytes() == before
+    page = tmp_path / "map.html"
+    for _ in range(2):
+        assert run("map", model, "-o", page).code == 0
+
+
 def test_wrong_usage(run: Any, model: Path, dense: Path) -> None:
     for arguments, told in (
         ([model], "give the page a name"),

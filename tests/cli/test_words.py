@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ragembed.cli._warnings import _WARNINGS, NOT_KEPT
+from ragembed.cli.words import FORMATS
 from ragembed.embed.words import WordVectors, open_word_vectors
+from ragembed.embed.words.formats.target import WRITERS
 from ragembed.embed.words.subwords import Subwords
 
 
@@ -241,3 +244,25 @@ def test_verify_reads_everything(run: Any, folder: Path) -> None:
 
 def test_a_file_has_nothing_to_verify(run: Any, plain: Path) -> None:
     assert run("words", plain, "--verify").code == 2
+
+
+def test_every_format_that_can_be_written_is_named() -> None:
+    assert tuple(WRITERS) == FORMATS
+
+
+def test_every_warning_is_told_in_words(tmp_path: Path) -> None:
+    """A file for each kind of oddity that readers count; what is counted is what is told, and nothing more."""
+    rows = [f"w{row} 1 2".encode() for row in range(1000)]
+    words = [b"", *(b"w%d" % row for row in range(199))]
+    binary = b"200 1\n" + b"".join(word + b" " + bytes(4) for word in words) + b"more"
+    files = [
+        [*rows, b"w0 1 2", b"", b"x 1", b"x nan 2", b"\xff 1 2", b"x" * 20_000 + b" 1 2"],
+        [b"1000 2", *rows, b"x 1 2"],
+        [b"1001 2", *rows],
+        [b"1000 2", *rows[1:], b" 1 2"],
+    ]
+    counted: set[str] = set()
+    for number, data in enumerate([*(b"\n".join(lines) + b"\n" for lines in files), binary]):
+        (tmp_path / f"{number}").write_bytes(data)
+        counted |= set(open_word_vectors(tmp_path / f"{number}").info["warnings"])
+    assert counted == set(_WARNINGS) - {NOT_KEPT}

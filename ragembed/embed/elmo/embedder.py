@@ -76,6 +76,10 @@ class ElmoEmbedder(Embedder):
         if self.tokens is not None:
             tokenizer(self.tokens)  # an unknown one is told at once
 
+    def adapt(self, sample: Sequence[str]) -> None:
+        """Make the path absolute, so that an index finds its model from wherever it is opened."""
+        self.path = str(Path(self.path).expanduser().absolute())
+
     @property
     def dimension(self) -> int:
         """Length of a text's vector."""

@@ -146,11 +146,16 @@ def _replacing(folder: Path, names: Sequence[str], allowed: Collection[str]) -> 
 
     Raises `StoreError` where `folder` holds anything but `allowed`, or `names` without the last: another's.
     """
+    made = not folder.exists()
     with writing(folder):
-        there = {path.name for path in folder.iterdir() if not fnmatch(path.name, TEMPORARY)} if folder.exists() else set()
+        there = (
+            set() if made else {path.name for path in folder.iterdir() if not fnmatch(path.name, TEMPORARY)}
+        )
         others = sorted(there.difference(allowed) or (there & {*names} if names[-1] not in there else ()))
         if others:
-            raise StoreError(f"{folder} holds {others[0]}, which this model would stand beside", "name a new folder")
+            raise StoreError(
+                f"{folder} holds {others[0]}, which this model would stand beside", "name a new folder"
+            )
         new = folder / f".{secrets.token_hex(4)}.tmp"
         new.mkdir(parents=True)
         try:
@@ -162,3 +167,6 @@ def _replacing(folder: Path, names: Sequence[str], allowed: Collection[str]) -> 
             sync_folder(folder)
         finally:
             shutil.rmtree(new, ignore_errors=True)
+            if made:
+                with contextlib.suppress(OSError):  # the model is in it
+                    folder.rmdir()

@@ -51,7 +51,8 @@ class Subwords:
             )
         if not (0 <= minn <= LONGEST_NGRAM and 0 <= maxn <= LONGEST_NGRAM):
             raise EmbeddingError(
-                f"n-grams have {minn!s:.20} to {maxn!s:.20} characters", f"give 0 to {LONGEST_NGRAM}; 3 to 6 is usual"
+                f"n-grams have {minn!s:.20} to {maxn!s:.20} characters",
+                f"give 0 to {LONGEST_NGRAM}; 3 to 6 is usual",
             )
         self.minn = minn
         self.maxn = maxn

@@ -157,3 +157,11 @@ def test_settings_that_make_no_sense(settings: dict[str, object], told: str) -> 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EmbeddingError, match="is no model of ELMo"):
         ElmoEmbedder(path=str(tmp_path / "nothing")).embed(["a"])
+
+
+def test_its_model_is_found_from_anywhere(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_folder.parent)
+    embedder = ElmoEmbedder(path=tiny_folder.name)
+    embedder.adapt([])
+    monkeypatch.chdir("/")
+    assert embedder.embed(["a"]).shape == (1, embedder.dimension)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ragembed.embed.elmo.files import ElmoFiles, convert, open_elmo
-from ragembed.errors import EmbeddingError, MissingExtraError
+from ragembed.errors import EmbeddingError, MissingExtraError, StoreError
 
 h5py = pytest.importorskip("h5py", reason="needs the extra elmo")
 
@@ -181,3 +181,53 @@ def test_paths_may_be_strings_and_a_model_is_shown_in_a_line(tiny: ElmoFiles, tm
         repr(tiny)
         == f"<ElmoFiles: 2 layers, 10 dimensions, {sum(w.size for w in tiny.weights.values()):,} weights>"
     )
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_was_published_is_never_written_over(tiny: ElmoFiles, published: Path, tmp_path: Path) -> None:
+    options = json.loads((published / "options.json").read_text())
+    (published / "options.json").write_text(json.dumps({**options, "n_train_tokens": 768648884}))
+    before = files_of(published)
+    with pytest.raises(StoreError, match=r"published holds .*; name a new folder"):
+        convert(published, published)
+    with pytest.raises(StoreError, match=r"published holds options\.json"):
+        open_elmo(published).export(published)
+    assert files_of(published) == before
+    (tmp_path / "alone").mkdir()
+    shutil.copy(published / "options.json", tmp_path / "alone")
+    with pytest.raises(StoreError, match=r"alone holds options\.json"):
+        tiny.save(tmp_path / "alone")
+
+
+def test_a_model_of_ours_is_replaced(tiny: ElmoFiles, tmp_path: Path) -> None:
+    ElmoFiles(tiny.options, {**tiny.weights, "char_embed": tiny.weights["char_embed"] + 1}).save(
+        tmp_path / "ours"
+    )
+    tiny.save(tmp_path / "ours")
+    assert same(open_elmo(tmp_path / "ours"), tiny)
+    again = convert(tmp_path / "ours", tmp_path / "ours")
+    assert same(open_elmo(tmp_path / "ours"), again)
+
+
+def full_disk(*_: Any, **__: Any) -> Any:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_what_was_there(
+    tiny: ElmoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.save(tmp_path / "ours")
+    before = files_of(tmp_path / "ours")
+    other = ElmoFiles(tiny.options, {**tiny.weights, "char_embed": tiny.weights["char_embed"] + 1})
+    monkeypatch.setattr("ragembed.embed.elmo.files.sync_tree", full_disk)
+    for write, name in ((other.save, "ours"), (other.save, "new"), (other.export, "new")):
+        with pytest.raises(StoreError, match=r"cannot be written .*No space left"):
+            write(tmp_path / name)
+    monkeypatch.setattr(h5py.Group, "create_dataset", full_disk)
+    with pytest.raises(StoreError, match=r"cannot be written .*No space left"):
+        other.export(tmp_path / "new")
+    assert files_of(tmp_path / "ours") == before
+    assert not (tmp_path / "new").exists()

@@ -66,6 +66,7 @@ def test_bounds_may_be_absent() -> None:
         ("lstm.n_layers", True, "no whole number"),
         ("lstm.cell_clip", 0, "cell_clip is 0"),
         ("lstm.cell_clip", "3", "no number"),
+        ("lstm.cell_clip", 10**400, "too large"),
         ("lstm.use_skip_connections", "yes", "neither true nor false"),
     ],
 )

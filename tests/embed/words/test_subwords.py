@@ -72,20 +72,21 @@ TABLE = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
 def test_a_vector_is_the_mean_over_the_ngrams() -> None:
     subwords = Subwords(3, 5, 50, TABLE)
     rows = ngram_buckets(["naïve"], 3, 5, 50)[0]
-    found = subwords.vector("naïve")
-    assert found is not None
-    assert np.allclose(found, TABLE[rows].astype(np.float64).mean(axis=0), atol=1e-7)
-    assert Subwords(5, 6, 50, TABLE).vector("a") is None  # <a> has three characters
+    known, found = subwords.vectors(["naïve"])
+    assert known.tolist() == [True]
+    assert np.allclose(found[0], TABLE[rows].astype(np.float64).mean(axis=0), atol=1e-7)
+    known, found = Subwords(5, 6, 50, TABLE).vectors(["a"])  # <a> has three characters
+    assert (known.tolist(), found.tolist()) == ([False], [[0, 0, 0, 0]])
 
 
 def test_only_used_buckets_count() -> None:
     rows = ngram_buckets(["naïve"], 3, 5, 50)[0]
     used = np.unique(rows[:4])
     subwords = Subwords(3, 5, 50, TABLE[used], used)
-    found = subwords.vector("naïve")
-    assert found is not None
-    assert np.allclose(found, TABLE[rows[np.isin(rows, used)]].astype(np.float64).mean(axis=0), atol=1e-7)
-    assert Subwords(3, 5, 50, TABLE[:0], np.zeros(0, np.int64)).vector("naïve") is None
+    known, found = subwords.vectors(["naïve"])
+    assert known.tolist() == [True]
+    assert np.allclose(found[0], TABLE[rows[np.isin(rows, used)]].astype(np.float64).mean(axis=0), atol=1e-7)
+    assert not Subwords(3, 5, 50, TABLE[:0], np.zeros(0, np.int64)).vectors(["naïve"])[0][0]
 
 
 @given(words=st.lists(TEXTS, max_size=9))
@@ -99,9 +100,9 @@ def test_many_words_are_as_one_by_one(words: list[str]) -> None:
     finally:
         module._AT_ONCE = before
     for word, there, vector in zip(words, known, found, strict=True):
-        alone = subwords.vector(word)
-        assert (alone is not None) == there
-        assert alone is None or (alone == vector).all()
+        alone = subwords.vectors([word])
+        assert alone[0][0] == there
+        assert (alone[1][0] == vector).all()
 
 
 def test_equals_gensims_fasttext() -> None:
@@ -112,7 +113,7 @@ def test_equals_gensims_fasttext() -> None:
     )
     subwords = Subwords(3, 6, 60, model.wv.vectors_ngrams)
     for word in ("lettuces", "übermut", "日本", "q"):
-        assert np.allclose(subwords.vector(word), model.wv.get_vector(word), atol=1e-7)
+        assert np.allclose(subwords.vectors([word])[1][0], model.wv.get_vector(word), atol=1e-7)
 
 
 def test_a_table_of_another_size_is_refused() -> None:
@@ -123,5 +124,18 @@ def test_a_table_of_another_size_is_refused() -> None:
 def test_ngrams_longer_than_any_word_end_the_search() -> None:
     few, many = (ngram_buckets(["abc"], 1, most, 100) for most in (5, 1_000_000_000))
     assert few[0].tolist() == many[0].tolist()
-    with pytest.raises(EmbeddingError, match="up to 1001 characters"):
-        Subwords(3, 1001, 1, np.zeros((1, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ((3, 1001, 50), "n-grams have 3 to 1001 characters; give 0 to 1000"),
+        ((-1, 6, 50), "n-grams have -1 to 6 characters"),
+        ((10**400, 6, 50), "n-grams have 10000000000000000000 to 6 characters"),
+        ((3, 6, 1 << 31), "n-grams have 2147483648 buckets; give 0 to 2147483647"),
+        ((3, 6, -1), "n-grams have -1 buckets"),
+    ],
+)
+def test_settings_that_no_model_has_are_refused(settings: tuple[int, int, int], told: str) -> None:
+    with pytest.raises(EmbeddingError, match=told):
+        Subwords(*settings, TABLE[:1], np.zeros(1, np.int64))

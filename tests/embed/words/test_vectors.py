@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +22,7 @@ from ragembed.embed.words.formats.folder import STATE, arrays_digest, verify_fol
 from ragembed.embed.words.formats.npy import array_digest
 from ragembed.embed.words.pooling.bags import Lookup
 from ragembed.embed.words.subwords import Subwords
-from ragembed.errors import EmbeddingError, QueryError, StoreError
+from ragembed.errors import EmbeddingError, LockedError, QueryError, StoreError
 
 TABLE = np.arange(30, dtype=np.float32).reshape(10, 3)
 
@@ -57,7 +59,7 @@ def test_unknown_words_are_made_of_ngrams() -> None:
     subwords = Subwords(1, 2, 10, TABLE)
     known, found = example(subwords=subwords).word_vectors(["the", "xyz"])
     assert known.tolist() == [True, True]
-    assert (found[1] == subwords.vector("xyz")).all()
+    assert (found[1] == subwords.vectors(["xyz"])[1][0]).all()
     assert (found[0] == TABLE[0]).all()
 
 
@@ -198,7 +200,15 @@ def test_a_damaged_array(tmp_path: Path, name: str, how: str) -> None:
         lambda state: state["arrays"].update(other=state["arrays"]["words"]),
         lambda state: state.update(ngrams=[1, 2]),
         lambda state: state.update(ngrams="few"),
+        lambda state: state.update(ngrams=[2, 3, 1 << 32]),
+        lambda state: state.update(ngrams=[2, 3, float("inf")]),
         lambda state: state.update(info=7),
+        lambda state: state["info"].update(tokenizer="words"),
+        lambda state: state["info"].update(reading=["words"]),
+        lambda state: state["info"].update(warnings=3),
+        lambda state: state["info"].update(phrases=[["a"]]),
+        lambda state: state["info"].update(phrases=[["a", 1]]),
+        lambda state: state["info"].update(phrases="ab"),
         lambda state: state["arrays"].update(counts=state["arrays"]["words"]),
     ],
 )
@@ -282,6 +292,48 @@ def test_a_folder_written_anew_while_it_is_opened(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(module, "_map", replaced_meanwhile)
     assert WordVectors.open(tmp_path / "words").digest == full().digest
+
+
+def test_one_writer_at_a_time_moves_files(tmp_path: Path) -> None:
+    """Another process stops in the midst of its moves: nobody else moves files then, and it can end."""
+    example().save(tmp_path / "words")
+    example().save(tmp_path / "other")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", STOPPED_WRITER, tmp_path / "other", tmp_path / "words"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"stopped\n"
+        with pytest.raises(LockedError, match=f"is being written by process {writer.pid}"):
+            full().save(tmp_path / "words")
+        writer.stdin.close()
+        assert writer.wait() == 0
+    verify_folder(tmp_path / "words")
+    assert WordVectors.open(tmp_path / "words").digest == example().digest
+    full().save(tmp_path / "words")
+    verify_folder(tmp_path / "words")
+    assert WordVectors.open(tmp_path / "words").digest == full().digest
+
+
+STOPPED_WRITER = """
+import sys
+from pathlib import Path
+from ragembed.embed.words import WordVectors
+
+vectors, replace = WordVectors.open(sys.argv[1]), Path.replace
+
+def stopping(path, target):
+    if path.name == "vectors.npy":
+        print("stopped", flush=True)
+        sys.stdin.read()
+    return replace(path, target)
+
+Path.replace = stopping
+vectors.save(sys.argv[2])
+"""
 
 
 def test_info_that_is_no_json(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -59,3 +60,15 @@ def test_many_numbers_become_ranges() -> None:
     assert named(groups)[-2:] == ["2014 – 2019", "(none)"]
     few = group_chunks(["x"] * 4, [{"year": year} for year in (1, 2, 2, 3)], "year")
     assert few.names == ("2", "1", "3")
+
+
+def test_numbers_that_no_range_holds() -> None:
+    years: list[Any] = [*range(20), 10**400, -(10**400), math.nan, math.inf]
+    groups = group_chunks(["x"] * len(years), [{"year": year} for year in years], "year")
+    assert groups.ordered
+    assert named(groups)[0] == groups.names[0] == "0 – 2"
+    assert named(groups)[-4:] == ["(none)"] * 4
+    nothing = group_chunks(["x"] * 9, [{"year": float("nan")} for _ in range(9)], "year")
+    assert named(nothing) == ["nan"] * 9
+    huge = group_chunks(["x"] * 9, [{"year": (1 << 60) + number} for number in range(9)], "year")
+    assert not huge.ordered  # as floats they are all the same

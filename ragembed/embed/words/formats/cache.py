@@ -35,7 +35,7 @@ def cache_folder(path: Path, limit: int | None) -> Path:
         state: list[str | int] = [_FORMAT]
         for file in (path, *side_files(path)):
             info = file.stat()
-            state += [file.name, info.st_size, info.st_mtime_ns]
+            state += [file.name, info.st_size, info.st_mtime_ns, info.st_ctime_ns]
     except OSError as error:
         raise EmbeddingError(f"{path} cannot be read ({error.strerror})", "check the path") from error
     return cache_root() / f"{_hash([str(path), limit])}-{_hash(state)}"

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ragembed.errors import StoreError
+from ragembed.errors import LockedError, StoreError
+from ragembed.index.lock import write_lock
 
+_LOCK = ".lock.tmp"
+"""Is there while files are moved."""
 _STALE = 24 * 3600
 """Seconds after which what was never finished is swept away."""
 
@@ -32,6 +35,21 @@ def writing(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({error.strerror or error})",
             "check the disk, its room and your permissions",
         ) from error
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, whose file is gone afterwards; `LockedError` where another writer holds it."""
+    lock = folder / _LOCK
+    with write_lock(folder, _LOCK):
+        # whoever opened it just before another writer removed it holds what nobody else sees
+        if not lock.exists() or lock.read_text(encoding="ascii").strip() != str(os.getpid()):
+            raise LockedError(f"{folder} is being written by another process", "wait until it is done")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows keeps it as long as it is open
+                lock.unlink()
 
 
 def sweep_killed(folder: Path, pattern: str) -> None:

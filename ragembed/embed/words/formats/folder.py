@@ -26,13 +26,12 @@ from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense
 from ragembed.embed.words.formats.checks import check
-from ragembed.embed.words.formats.disk import sweep_killed, sync, writing
+from ragembed.embed.words.formats.disk import only_writer, sweep_killed, sync, writing
 from ragembed.embed.words.formats.npy import Array, array_digest, map_npy, npy_digest, write_npy
 from ragembed.embed.words.index import WordIndex, Words
 from ragembed.embed.words.subwords import Subwords
 from ragembed.errors import EmbeddingError
 from ragembed.index.files import sync_folder
-from ragembed.index.lock import write_lock
 
 STATE = "words.json"
 _KIND = "ragembed word vectors"
@@ -52,8 +51,6 @@ FILES = frozenset((STATE, *(f"{name}.npy" for name in _DTYPES)))
 """All that such a folder may hold."""
 TEMPORARY = ".*.tmp"
 """What is being written in it, or was when the writer was killed."""
-_LOCK = ".lock.tmp"
-"""Stays, empty: who removed it could remove the lock of another writer."""
 _DECIDING = ("vectors", "words", "offsets", "counts", "ngrams", "buckets")
 """Arrays that decide vectors; the others follow from them."""
 _TRIES = 3
@@ -101,7 +98,7 @@ def write_folder(
             temporary.mkdir(parents=True)
         sweep_killed(folder, TEMPORARY)
         fill_folder(temporary, index, vectors, counts=counts, subwords=subwords, info=info)
-        with writing(folder), write_lock(folder, _LOCK):
+        with writing(folder), only_writer(folder):
             (folder / STATE).unlink(missing_ok=True)
             for name in (*sorted(FILES - {STATE}), STATE):
                 if (temporary / name).exists():

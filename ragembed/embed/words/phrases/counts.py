@@ -45,7 +45,7 @@ def count_pairs(raw: RawTokens, usable: NDArray[np.bool_], most: int = _MOST_PAI
             runs.append(_without_rare(_merged(runs.pop(), runs.pop()), most))
     while len(runs) > 1:
         runs.append(_merged(runs.pop(), runs.pop()))
-    return runs[0] if runs else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return _without_rare(runs[0], most) if runs else (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def _merged(one: tuple[Keys, Keys], other: tuple[Keys, Keys]) -> tuple[Keys, Keys]:
@@ -57,8 +57,9 @@ def _merged(one: tuple[Keys, Keys], other: tuple[Keys, Keys]) -> tuple[Keys, Key
 
 
 def _without_rare(run: tuple[Keys, Keys], most: int) -> tuple[Keys, Keys]:
+    """The `most` pairs that are most frequent."""
     keys, counts = run
     if len(keys) <= most:
         return run
-    stays = counts > np.partition(counts, len(counts) // 2)[len(counts) // 2]
+    stays = np.sort(np.argpartition(counts, len(counts) - most)[len(counts) - most :])
     return keys[stays], counts[stays]

@@ -51,13 +51,13 @@ def common_directions(blocks: Iterable[Dense], dimension: int, most: int, *, wei
     """
     products = np.zeros((dimension, dimension))
     for block in blocks:
+        if not np.isfinite(block).all():
+            raise EmbeddingError(
+                "the word vectors hold NaN or infinity, or numbers too large to be added up",
+                "make the word vectors again, or bring them back from a copy",
+            )
         wide = block.astype(np.float64)
         products += wide.T @ wide
-    if not np.isfinite(products).all():
-        raise EmbeddingError(
-            "the word vectors hold NaN or infinity, or numbers too large to be squared",
-            "make the word vectors again, or bring them back from a copy",
-        )
     values, vectors = np.linalg.eigh(products)  # rising
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     rank = int((values > values[0] * _RANK).sum())

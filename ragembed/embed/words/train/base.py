@@ -37,7 +37,11 @@ class Start:
         array = self.arrays.get(name)
         found = None if array is None else array.shape
         fits = found is not None and len(found) == len(shape)
-        if array is None or not fits or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+        if (
+            array is None
+            or not fits
+            or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True))
+        ):
             wanted = tuple("any" if length is None else length for length in shape)
             raise CorruptError(
                 f"the state of training of the model has {name} of shape {found}, {wanted} is expected",

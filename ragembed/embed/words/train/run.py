@@ -26,7 +26,7 @@ from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.train.update import ROOM, recorded_reading, start_from
 from ragembed.embed.words.train.work_folder import CHECKPOINT, claim, mark, put_in_place, work_folder
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import StoreError
+from ragembed.errors import EmbeddingError, StoreError
 
 if TYPE_CHECKING:
     from ragembed.embed.words.train.drift import Drift
@@ -154,7 +154,22 @@ class _Run:
 
     def run(self, texts: Iterable[str], source: Any) -> _Done:
         began = time.perf_counter()
+        try:
+            return self._trained(texts, source, began)
+        except MemoryError as error:
+            raise EmbeddingError(
+                f"training {self.trainer.name} needs more memory than there is{f' ({error})' if str(error) else ''}",
+                "lower the dimension, or take fewer words (max_words)",
+            ) from error
+
+    def _trained(self, texts: Iterable[str], source: Any, began: float) -> _Done:
         corpus, digest, fresh = self._corpus(texts, source)
+        checkpoint = latest_checkpoint(self.work / CHECKPOINT)
+        if checkpoint is not None and checkpoint.values.get("corpus") != digest:
+            raise StoreError(
+                f"{self.work} holds an interrupted training on other texts",
+                "give the same texts to go on with it, or add --restart to drop it",
+            )
         read = time.perf_counter()
         files = self.work / "files"
         if fresh:
@@ -183,6 +198,7 @@ class _Run:
         if source and before.get("source") == told and "digest" in before:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return TokenCorpus.open(folder), before["digest"], False
+        record.unlink(missing_ok=True)  # it tells of the corpus that goes now
         shutil.rmtree(folder, ignore_errors=True)
         corpus = self.reading.read(
             texts,
@@ -198,7 +214,7 @@ class _Run:
         trainer, place = self.trainer, self.work / CHECKPOINT
         before: list[float] = []
         checkpoint = latest_checkpoint(place)
-        if checkpoint is not None and checkpoint.values.get("corpus") == corpus:
+        if checkpoint is not None:
             trainer.restore(checkpoint.arrays, checkpoint.values["meta"])
             before = list(checkpoint.values["losses"])
         now: list[float] = []
@@ -209,7 +225,7 @@ class _Run:
             check_finite(trainer.name, loss, trainer.arrays())
             now.append(loss)
             self.watch.rounds(number + 1, trainer.rounds, loss, time.perf_counter() - began)
-            if time.perf_counter() - saved >= self.checkpoint_seconds and number + 1 < trainer.rounds:
+            if time.perf_counter() - saved >= self.checkpoint_seconds:
                 values = {"losses": [*before, *now], "corpus": corpus, "meta": trainer.meta()}
                 write_checkpoint(place, trainer.arrays(), values)
                 saved = time.perf_counter()

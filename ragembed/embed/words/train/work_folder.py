@@ -28,6 +28,7 @@ CHECKPOINT = "checkpoint"
 _PLAN = "plan.json"
 _NUMBER = "number"
 _REPLACED = "replaced"
+_OURS = frozenset({_PLAN, "source.json", "corpus", "files", CHECKPOINT, "result", _REPLACED})
 
 
 def work_folder_of(output: Path) -> Path:
@@ -45,6 +46,11 @@ def work_folder(output: Path, *, replace: bool) -> Iterator[Path]:
     work = work_folder_of(output)
     if not work.is_dir():
         _check_output(output, replace=replace)  # before a folder is made
+    if strange := _strange(work):
+        raise StoreError(
+            f"a training to {output} works in {work}, where {strange} is, which no training made",
+            "name another folder for the model, or move that away",
+        )
     with _writable(work):
         work.mkdir(parents=True, exist_ok=True)
         with write_lock(work), _nothing_left(work):
@@ -52,6 +58,15 @@ def work_folder(output: Path, *, replace: bool) -> Iterator[Path]:
             _check_output(output, replace=replace)
             yield work
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _strange(work: Path) -> str | None:
+    """The name of something in `work` that is none of a training's files; None where there is nothing."""
+    if not work.is_dir():
+        return work.name if work.exists() else None
+    temporary = (".tmp", "-tmp", ".lock")
+    names = sorted(path.name for path in work.iterdir())
+    return next((name for name in names if name not in _OURS and not name.endswith(temporary)), None)
 
 
 def claim(work: Path, plan: dict[str, Any], *, restart: bool) -> None:
@@ -115,9 +130,12 @@ def _writable(work: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        kept = latest_checkpoint(work / CHECKPOINT) is not None
+        fault = error.strerror or f"the disk did not take all of it: {error}"
         raise StoreError(
-            f"the training in {work} was stopped ({error.filename or work}: {error.strerror or error})",
-            "check that path, its disk and permissions, and run the same again: it goes on from the last checkpoint",
+            f"the training in {work} was stopped ({error.filename or work}: {fault})",
+            "check that path, its disk and permissions, and run the same again"
+            + (": it goes on from the last checkpoint" if kept else ""),
         ) from error
 
 

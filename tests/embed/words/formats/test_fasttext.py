@@ -14,7 +14,7 @@ import pytest
 from ragembed.embed.words import WordVectors, open_word_vectors
 from ragembed.embed.words.formats import fasttext as module
 from ragembed.embed.words.formats.fasttext_write import write_fasttext_bin
-from ragembed.embed.words.subwords import Subwords
+from ragembed.embed.words.subwords import Subwords, ngram_buckets
 from ragembed.errors import EmbeddingError
 
 SENTENCES = [["lettuce", "über", "日本語", "a", "lettuces", "q"] * 3] * 9
@@ -121,6 +121,16 @@ def test_how_it_was_trained_is_written(tmp_path: Path, told: dict[str, Any], mod
     assert (settings["model"], settings["loss"], settings["epochs"]) == (model, loss, told.get("epochs", 5))
 
 
+@pytest.mark.parametrize(("window", "written"), [(1 << 40, (1 << 31) - 1), (-(1 << 40), 0)])
+def test_settings_too_large_for_the_file(tmp_path: Path, window: int, written: int) -> None:
+    grams = Subwords(2, 3, 1, np.ones((1, 2), np.float32))
+    vectors = WordVectors(
+        ["ab"], np.ones((1, 2), np.float32), subwords=grams, info={"settings": {"window": window}}
+    )
+    write_fasttext_bin(vectors, tmp_path / "a.bin")
+    assert open_word_vectors(tmp_path / "a.bin").info["settings"]["window"] == written
+
+
 def test_words_without_ngrams_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(EmbeddingError, match="no n-grams"):
         write_fasttext_bin(WordVectors(["a"], np.ones((1, 2), np.float32)), tmp_path / "a.bin")
@@ -201,7 +211,11 @@ def test_what_is_an_error(opened: Any, data: bytes, fault: str, packer: Any) -> 
     tracemalloc.stop()
 
 
-def test_infinite_ngrams(opened: Any) -> None:
-    data = made()[:-4] + struct.pack("<f", float("inf"))
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("used", [True, False])
+def test_infinite_ngrams(opened: Any, value: float, used: bool) -> None:
+    words = ((b"</s>", 9, 0), (b"ab" if used else b"xx", 2, 0))
+    data = made(words, maxn=2)[:-4] + struct.pack("<f", value)
+    assert (2 in ngram_buckets([words[1][0].decode()], 2, 2, 3)[0]) == used
     with pytest.raises(EmbeddingError, match="an n-gram holds NaN or infinity"):
         opened(data)

@@ -13,6 +13,7 @@ import pytest
 
 from ragembed.embed.words import open_word_vectors
 from ragembed.embed.words.formats.gensim import from_gensim
+from ragembed.embed.words.subwords import ngram_buckets
 from ragembed.errors import EmbeddingError
 
 SENTENCES = [["the", "naïve", "日本", "a"], ["the", "a"], ["the"]] * 9
@@ -53,6 +54,28 @@ def test_fasttext(fasttext: Any, tmp_path: Path, apart: int, whole: bool) -> Non
     found = open_word_vectors(tmp_path / "a")
     assert np.allclose(found.vectors, fasttext.wv.vectors, atol=1e-7)
     assert np.allclose(found.word_vectors(["theatre"])[1][0], fasttext.wv["theatre"], atol=1e-7)
+
+
+@pytest.mark.parametrize("apart", [0, 10**9], ids=["apart", "inline"])
+def test_fasttext_without_buckets(tmp_path: Path, apart: int) -> None:
+    from gensim.models import FastText
+
+    model = FastText(SENTENCES, vector_size=5, min_count=1, epochs=1, bucket=0)
+    model.save(str(tmp_path / "a"), sep_limit=apart)
+    found = open_word_vectors(tmp_path / "a")
+    assert found.subwords is None
+    assert np.allclose(found.vectors, model.wv.vectors_vocab, atol=1e-7)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_ngrams_of_no_word_must_be_finite_too(tmp_path: Path, value: float) -> None:
+    table = np.ones((40, 2))
+    used = set(ngram_buckets(["a"], 3, 6, 40)[0].tolist())
+    table[next(row for row in range(40) if row not in used)] = value
+    ngrams = {"vectors_vocab": table[:1], "vectors_ngrams": table, "bucket": 40, "compatible_hash": True}
+    saved(tmp_path / "a", index_to_key=["a"], **ngrams, min_n=3, max_n=6)
+    with pytest.raises(EmbeddingError, match="an n-gram holds NaN or infinity"):
+        open_word_vectors(tmp_path / "a")
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -194,6 +217,15 @@ def test_other_pickles(tmp_path: Path, value: Any) -> None:
             "vectors_ngrams": np.ones((4, 2)),
             "compatible_hash": True,
             "bucket": 5,
+        },
+        {
+            "index_to_key": ["a"],
+            "vectors_vocab": np.ones((1, 2)),
+            "vectors_ngrams": np.ones((5, 3)),
+            "compatible_hash": True,
+            "bucket": 5,
+            "min_n": 1,
+            "max_n": 3,
         },
     ],
 )

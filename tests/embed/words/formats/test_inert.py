@@ -124,7 +124,7 @@ def test_a_packed_pickle_whose_length_lies(length: int) -> None:
 
 
 def test_a_packed_pickle_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LEAST_BOUND", 1 << 16)
+    monkeypatch.setattr(module, "most_unpacked", lambda packed: 1 << 16)
     data = gzip.compress(b"\x80\x04" + b"N0" * (1 << 20) + b"N.")
     with pytest.raises(EmbeddingError, match="no pickle that can be read"):
         read(data)

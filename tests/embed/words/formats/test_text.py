@@ -214,3 +214,15 @@ def test_a_file_without_hope_is_not_read_to_its_end(tmp_path: Path, monkeypatch:
     with pytest.raises(EmbeddingError, match="line 2: 0 numbers where 3 belong"):
         open_word_vectors(tmp_path / "a", progress=lambda done, total, what: read.append(done))
     assert max(read) < 100_000
+
+
+@pytest.mark.parametrize("header", [b"", b"9999999 1\n"])
+def test_a_packed_file_that_unpacks_to_more_than_word_vectors(opened: Any, header: bytes) -> None:
+    packed = gzip.compress(header + b"word 0.5\n" * 2_000_000)
+    with pytest.raises(EmbeddingError, match=rf"has {len(packed)} bytes and unpacks to more than 16777216"):
+        opened(packed)
+
+
+def test_packed_word_vectors_of_zeros_are_read(opened: Any) -> None:
+    found = opened(gzip.compress(b"".join(b"w%d" % row + b" 0" * 300 + b"\n" for row in range(1000))))
+    assert len(found) == 1000

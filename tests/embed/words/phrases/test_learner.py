@@ -107,7 +107,20 @@ def test_pairs_are_counted_within_texts(texts: list[str], most: int) -> None:
         words = raw.words
         assert {(words[key >> 32], words[key & 0xFFFFFFFF]): whole[key] for key in whole} == expected
         fewer, some = count_pairs(raw, every, most)
+        assert len(fewer) == min(most, len(keys))
+        assert fewer.tolist() == sorted(fewer.tolist())
         assert all(count <= whole[key] for key, count in zip(fewer.tolist(), some.tolist(), strict=True))
+
+
+def test_frequent_pairs_are_never_forgotten(tmp_path: Path) -> None:
+    """Two pairs that stand in every text, among many that stand once, and room for six."""
+    raw = raw_tokens([f"a b x{number} c d" for number in range(50)], tmp_path)
+    keys, counts = count_pairs(raw, np.ones(len(raw.words), np.bool_), 6)
+    kept = {
+        (raw.words[key >> 32], raw.words[key & 0xFFFFFFFF]): n for key, n in zip(keys, counts, strict=True)
+    }
+    assert len(kept) == 6
+    assert (kept["a", "b"], kept["c", "d"]) == (50, 50)
 
 
 def test_a_score_by_hand(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ragembed.embed.words.pooling.passages import PassageVectors
 from ragembed.embed.words.pooling.poolings import POOLINGS, usif_a
 from ragembed.embed.words.pooling.statistics import CorpusBags, Statistics
 from ragembed.embed.words.vectors import WordVectors
+from ragembed.errors import EmbeddingError
 
 Wide = NDArray[np.float64]
 
@@ -250,3 +251,21 @@ def test_shares_of_directions_are_those_of_squared_singular_values() -> None:
     np.testing.assert_allclose(common.shares, [9 / 13, 4 / 13])
     np.testing.assert_allclose(common.removed(np.ones((1, 3), np.float32)), [[4 / 13, 9 / 13, 1]], rtol=1e-6)
     assert len(common_directions([], 3, 2, weighted=True).shares) == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_vectors_that_are_not_finite_are_told(value: float) -> None:
+    vectors = vectors_of()
+    vectors.vectors[1, 2] = value
+    with pytest.raises(EmbeddingError, match="the word vectors hold NaN or infinity"):
+        learnt(vectors, "sif", CORPUS)
+    passages = PassageVectors(vectors, POOLINGS["mean"](None))
+    assert np.isfinite(passages.embed(["the dog"])).all()
+    with pytest.raises(EmbeddingError, match="gave NaN or infinity for text 1 of 2"):
+        passages.embed(["the dog", "the cat"])
+
+
+def test_blocks_hold_few_passages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragembed.embed.words.pooling.statistics._PASSAGES", 2)
+    bags = CorpusBags(Lookup(vectors_of()), ["cat", "dog"], np.array([0, 1, 0, 1, 1], np.int32), np.arange(6))
+    assert [each.ids.tolist() for each in bags.bags()] == [[1, 5], [1, 5], [5]]

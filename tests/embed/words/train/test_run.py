@@ -113,20 +113,53 @@ def test_what_says_nothing_of_its_source_is_read_again(source: Any, tmp_path: Pa
     first = Adding()
     first.dies = 1
     with pytest.raises(KeyboardInterrupt):
-        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, source=source, checkpoint_seconds=0)
+        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, source=source)
     train_to_folder(Adding(), [*TEXTS, "fig fig"], tmp_path / "m", reading=READING, source=source)
     assert "fig" in WordVectors.open(tmp_path / "m").words
 
 
-def test_other_texts_begin_anew(tmp_path: Path) -> None:
+def test_other_texts_are_refused_where_there_is_a_checkpoint(tmp_path: Path) -> None:
     first = Adding()
     first.dies = 1
     with pytest.raises(KeyboardInterrupt):
         train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, source=["a", 1], checkpoint_seconds=0)
+    more = [*TEXTS, "fig fig"]
+    with pytest.raises(StoreError, match="interrupted training on other texts; give the same texts"):
+        train_to_folder(Adding(), more, tmp_path / "m", reading=READING, source=["a", 2])
     second = Adding()
-    train_to_folder(second, [*TEXTS, "fig fig"], tmp_path / "m", reading=READING, source=["a", 2])
+    train_to_folder(second, TEXTS, tmp_path / "m", reading=READING, source=["a", 1])
+    assert second.made == [1, 2, 3]  # what was refused cost nothing
+
+
+def test_other_texts_begin_anew_with_restart(tmp_path: Path) -> None:
+    first = Adding()
+    first.dies = 1
+    with pytest.raises(KeyboardInterrupt):
+        train_to_folder(first, TEXTS, tmp_path / "m", reading=READING, checkpoint_seconds=0)
+    second = Adding()
+    train_to_folder(second, [*TEXTS, "fig fig"], tmp_path / "m", reading=READING, restart=True)
     assert second.made == [0, 1, 2, 3]
     assert "fig" in WordVectors.open(tmp_path / "m").words
+
+
+@pytest.mark.parametrize("texts", [TEXTS, []])
+def test_a_folder_of_somebody_elses_is_not_worked_in(texts: list[str], tmp_path: Path) -> None:
+    """Also where the corpus itself lies in it, and where the training fails."""
+    (tmp_path / "m.training").mkdir()
+    (tmp_path / "m.training" / "early.txt").write_text("apple pear")
+    with pytest.raises(StoreError, match=r"m\.training, where early\.txt is, which no training made"):
+        train_to_folder(Adding(), texts, tmp_path / "m", reading=READING)
+    assert (tmp_path / "m.training" / "early.txt").read_text() == "apple pear"
+
+
+def test_more_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: Any) -> None:
+        np.empty(1 << 60, np.uint8)
+
+    monkeypatch.setattr(Adding, "prepare", prepare)
+    with pytest.raises(EmbeddingError, match=r"adding needs more memory than there is \(.*\); lower the dim"):
+        train_to_folder(Adding(), TEXTS, tmp_path / "m", reading=READING)
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_settings_are_refused_until_restart(tmp_path: Path) -> None:
@@ -219,7 +252,7 @@ def test_a_full_disk_is_told_in_terms_of_the_training(tmp_path: Path) -> None:
         yield from TEXTS
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(StoreError, match=r"No space left.*goes on from the last checkpoint") as caught:
+    with pytest.raises(StoreError, match=r"No space left.*run the same again$") as caught:
         train_to_folder(Adding(), texts(), tmp_path / "m", reading=READING)
     assert "index" not in str(caught.value)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ragembed.embed.words.train.checkpoint import STATE
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.train.run import train_to_folder
 from ragembed.embed.words.train.update import inherited
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError, SpecError
+from ragembed.errors import CorruptError, EmbeddingError, SpecError
 
 pytest.importorskip("gensim", reason="needs the extra words")
 from ragembed.embed.words.train.on_gensim.word2vec import Word2VecTrainer
@@ -90,3 +92,41 @@ def test_a_model_that_a_kill_left_between_two_renames_is_found(model: Path, tmp_
     _, reading = inherited(tmp_path / "m", "word2vec")
     assert reading == READING
     assert (tmp_path / "m").is_dir()
+
+
+def damaged(model: Path, folder: Path, change: Any) -> Path:
+    """A copy of the model whose ``values.json`` was changed."""
+    shutil.copytree(model, folder)
+    path = folder / STATE / "values.json"
+    listed = json.loads(path.read_text())
+    change(listed)
+    path.write_text(json.dumps(listed))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["settings", "meta"])
+@pytest.mark.parametrize("wrong", [None, 7])
+def test_a_state_that_does_not_say_how_it_was_trained(
+    model: Path, tmp_path: Path, name: str, wrong: Any
+) -> None:
+    old = damaged(model, tmp_path / "old", lambda listed: listed["values"].update({name: wrong}))
+    with pytest.raises(CorruptError, match="does not say how the model was trained"):
+        inherited(old, "word2vec")
+    with pytest.raises(CorruptError, match="does not say how the model was trained"):
+        train_to_folder(Word2VecTrainer(**SETTINGS), TEXTS, tmp_path / "new", reading=READING, update=old)
+
+
+def test_a_state_without_its_arrays(model: Path, tmp_path: Path) -> None:
+    old = damaged(model, tmp_path / "old", lambda listed: listed["arrays"].remove("syn0"))
+    with pytest.raises(CorruptError, match="has syn0 of shape None"):
+        train_to_folder(Word2VecTrainer(**SETTINGS), TEXTS, tmp_path / "new", reading=READING, update=old)
+
+
+def test_a_reading_that_is_none(model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / "old")
+    path = tmp_path / "old" / "words.json"
+    state = json.loads(path.read_text())
+    state["info"]["reading"]["min_count"] = "few"
+    path.write_text(json.dumps(state))
+    with pytest.raises(EmbeddingError, match="do not say how their texts were read"):
+        inherited(tmp_path / "old", "word2vec")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.tokens import tokenizer
-from ragembed.embed.words.train.base import Start
+from ragembed.embed.words.train.base import Start, Tell
 from ragembed.embed.words.train.glove.kernels import CLIP, learn_kernel, small_error, width
 from ragembed.embed.words.train.glove.reference import Pair, ReferenceGloVe
 from ragembed.embed.words.train.glove.tiles import Grid
@@ -23,7 +23,7 @@ from ragembed.embed.words.train.glove.weights import Weights
 from ragembed.embed.words.train.reading import Reading
 from ragembed.embed.words.train.run import train_to_folder
 from ragembed.embed.words.vectors import WordVectors
-from ragembed.errors import EmbeddingError, MissingExtraError, SpecError
+from ragembed.errors import CorruptError, EmbeddingError, MissingExtraError, SpecError
 from ragembed.extras import require
 
 numba = pytest.importorskip("numba", reason="needs the extra words")
@@ -333,10 +333,50 @@ def test_a_learning_rate_that_explodes(corpus: TokenCorpus, tmp_path: Path) -> N
             )
 
 
-def test_a_weight_that_is_no_number_is_told(corpus: TokenCorpus, tmp_path: Path) -> None:
-    trainer = prepared(corpus, tmp_path)
-    trainer.arrays()["words"][0, 0, 0, 0] = np.nan
-    assert not np.isfinite(trainer.round(0, quiet))
+class WithNaN(GloVeTrainer):
+    """One weight is no number before each epoch."""
+
+    def round(self, number: int, tell: Tell) -> float:
+        self.arrays()["words"][0, 0, 0, 0] = np.nan
+        return super().round(number, tell)
+
+
+def test_a_weight_that_is_no_number_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddingError, match=r"training glove diverged: words is NaN or infinite"):
+        train_to_folder(WithNaN(dimension=4, epochs=1), sentences(20), tmp_path / "new", reading=READING)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("damage", ["gone", "short", "flat"])
+@pytest.mark.parametrize("name", ["words", "contexts"])
+def test_an_update_from_arrays_of_other_shapes(
+    corpus: TokenCorpus, tmp_path: Path, name: str, damage: str
+) -> None:
+    old = prepared(corpus, tmp_path)
+    arrays = copied(old)
+    if damage == "gone":
+        del arrays[name]
+    else:
+        arrays[name] = arrays[name][:-1] if damage == "short" else arrays[name].reshape(-1)
+    with pytest.raises(CorruptError, match=f"has {name} of shape"):
+        prepared(corpus, tmp_path, Start(old.result(), arrays, old.meta()))
+    with pytest.raises(CorruptError, match="has no learning_rate"):
+        prepared(corpus, tmp_path, Start(old.result(), copied(old), {}))
+
+
+def test_the_first_loss_is_measured_by_few_pairs(
+    corpus: TokenCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All tiles have up to four pairs here, and the first of all is taken alone: (w·c + b + b' - log x)² + 1."""
+    monkeypatch.setattr("ragembed.embed.words.train.glove.trainer._SAMPLE", 1)
+    training = prepared(corpus, tmp_path)._prepared()
+    word, context, inside = training.tiles.pairs(0, 0)
+    assert len(word) > 1
+    row = training.weights.rows("words")[word[0], 0]
+    column = training.weights.rows("contexts")[context[0], 0]
+    error = float(row @ column) - float(training.tiles.logs[inside][0])
+    expected = 10 * float(training.tiles.weights[inside][0]) * (error**2 + 1) / 2
+    assert training.ceiling == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,10 @@ def test_only_buckets_of_the_vocabulary_are_kept_and_they_make_gensims_vectors(t
     known = theirs.wv.vectors_ngrams
 
     def ours(word: str) -> Dense:
-        found = result.subwords.vector(word) if result.subwords else None
-        assert found is not None
-        return found
+        assert result.subwords is not None
+        known, found = result.subwords.vectors([word])
+        assert known[0]
+        return found[0]
 
     for word in ("laufender", "gespringen", "läufst", "sprung"):
         buckets, _ = ngram_buckets([word], 3, 6, 3_000)

@@ -19,7 +19,7 @@ from ragembed.embed.words.train.base import Start
 from ragembed.embed.words.train.on_gensim.fasttext import FastTextTrainer
 from ragembed.embed.words.train.on_gensim.trainer import GensimTrainer
 from ragembed.embed.words.train.on_gensim.word2vec import Word2VecTrainer
-from ragembed.errors import EmbeddingError, MissingExtraError, SpecError
+from ragembed.errors import CorruptError, EmbeddingError, MissingExtraError, SpecError
 
 pytest.importorskip("gensim")
 
@@ -224,6 +224,20 @@ def test_an_update_without_new_words_changes_no_given_array(
     trained(kind(**SMALL), corpus, tmp_path / "new", Start(old.result(), arrays, old.meta()))
     for name, array in kept.items():
         np.testing.assert_array_equal(array, arrays[name])
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_an_update_from_arrays_of_other_shapes_is_refused(
+    kind: type[GensimTrainer], corpus: TokenCorpus, tmp_path: Path
+) -> None:
+    old = kind(**SMALL)
+    trained(old, corpus, tmp_path)
+    for name, array in old.arrays().items():
+        if name == "buckets":
+            continue  # any number of them may be there
+        start = Start(old.result(), {**old.arrays(), name: array[:-1]}, old.meta())
+        with pytest.raises(CorruptError, match=rf"has {name} of shape \({len(array) - 1}, 12\)"):
+            kind(**SMALL).prepare(corpus, tmp_path, start, silent)
 
 
 def test_an_update_of_other_dimension_is_refused(corpus: TokenCorpus, tmp_path: Path) -> None:
