@@ -225,3 +225,16 @@ def test_the_help_tells_the_defaults_that_there_are(run: Any) -> None:
             values = {**vars(trainer.default_reading()), **trainer.settings()}
             if option in values:
                 assert str(values[option]) == others.get(name, found[1]), (option, name)
+
+
+def test_ids_are_texts_too(run: Any, tmp_path: Path) -> None:
+    """Sessions of numbers, a line each, are no file of vectors."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "sessions.txt"
+    path.write_text(
+        "\n".join(" ".join(map(str, rng.integers(1, 20, 12))) for _ in range(50)), encoding="utf-8"
+    )
+    done = run(
+        "train", "word2vec(dimension=4)", path, "-o", tmp_path / "m", "--tokens", "whitespace", "--json"
+    )
+    assert done.json()["texts"] == 50

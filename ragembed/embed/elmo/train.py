@@ -280,7 +280,7 @@ class ElmoTrainer(Trainer):
 
         assert self._corpus is not None  # set just before
         options = self.options
-        earlier = 0 if start is None else int(start.meta["predicted"])
+        earlier = 0 if start is None else int(start.number("predicted"))
         rows = ROWS_BEFORE + max(earlier, min(self.vocabulary, len(self._corpus.words)))
         tensors = initial_weights(options, generator)
         tensors[SOFTMAX] = initial_softmax(rows, options.projection, generator)

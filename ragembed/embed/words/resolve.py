@@ -93,8 +93,7 @@ def resolve(vectors: WordVectors, tokens: Sequence[str], *, cased: bool) -> Reso
     left = np.flatnonzero(codes == UNKNOWN)
     if vectors.subwords is not None and len(left):
         words = [tokens[at] if cased else _folded(tokens[at]) for at in left.tolist()]
-        _, lengths = vectors.subwords.rows(words)
-        there = lengths > 0
+        there, _ = vectors.subwords.vectors(words)
         codes[left[there]] = MADE
         made = {
             at: word for at, word, found in zip(left.tolist(), words, there.tolist(), strict=True) if found

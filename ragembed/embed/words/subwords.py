@@ -62,9 +62,13 @@ class Subwords:
         self.used = used
 
     def vectors(self, words: Sequence[str]) -> tuple[NDArray[np.bool_], Dense]:
-        """Which of `words` have an n-gram with a row, and their vectors ``(len(words), dimension)``, else zeros."""
+        """Which of `words` have an n-gram that says something, and their vectors ``(len(words), dimension)``.
+
+        Those of others are zeros. Rows of zeros, which a ``.bin`` holds for n-grams that were not learnt, say nothing.
+        """
         sums, counts = self.sums(words)
-        return counts > 0, np.divide(sums, np.maximum(counts, 1, dtype=np.float32)[:, np.newaxis], out=sums)
+        known = np.asarray(sums.any(axis=1), np.bool_)
+        return known, np.divide(sums, np.maximum(counts, 1, dtype=np.float32)[:, np.newaxis], out=sums)
 
     def sums(self, words: Sequence[str]) -> tuple[Dense, Numbers]:
         """The sum of the rows of each word's n-grams ``(len(words), dimension)``, and how many there are."""

@@ -40,7 +40,7 @@ def _check_info(info: Mapping[str, Any]) -> None:
     """Raise `ValueError` unless what cuts texts is as it was recorded; what is only shown may be anything."""
     for name in ("tokenizer", "reading", "warnings"):
         if not isinstance(info.get(name) or {}, dict):
-            raise ValueError(f"its {name} is no JSON object")
+            raise ValueError(f"its {name} is no JSON object")  # noqa: TRY004 - of a file, not of a call
     phrases = info.get("phrases") or []
     if not isinstance(phrases, list) or not all(map(_is_pair, phrases)):
         raise ValueError("its phrases are no pairs of words")

@@ -133,7 +133,7 @@ def _vectors(source: Source, rows: int, dimension: int) -> Iterator[Dense]:
 
 
 def ngram_table(path: Path, store: Store, blocks: Iterable[Dense]) -> Dense:
-    """The vectors of all n-grams, put into `store`. Those that no word has must be finite too: unknown words have them."""
+    """The vectors of all n-grams, put into `store`. All must be finite: unknown words have those that no word has."""
     matrix = store.matrix("ngrams")
     for block in blocks:
         if not np.isfinite(block).all():

@@ -22,13 +22,15 @@ from typing import Any
 from ragembed.embed.words.corpus import write_durably
 from ragembed.embed.words.train.checkpoint import STATE, latest_checkpoint
 from ragembed.errors import RagembedError, StoreError
-from ragembed.index.lock import write_lock
+from ragembed.index.lock import LOCK_NAME, write_lock
 
 CHECKPOINT = "checkpoint"
 _PLAN = "plan.json"
 _NUMBER = "number"
 _REPLACED = "replaced"
-_OURS = frozenset({_PLAN, "source.json", "corpus", "files", CHECKPOINT, "result", _REPLACED})
+_OURS = frozenset({_PLAN, "source.json", "corpus", "files", CHECKPOINT, "result", _REPLACED, LOCK_NAME})
+_IN_BETWEEN = (".tmp", f"{CHECKPOINT}.new", f"{CHECKPOINT}.old")
+"""Ends of names that a kill may leave."""
 
 
 def work_folder_of(output: Path) -> Path:
@@ -64,9 +66,8 @@ def _strange(work: Path) -> str | None:
     """The name of something in `work` that is none of a training's files; None where there is nothing."""
     if not work.is_dir():
         return work.name if work.exists() else None
-    temporary = (".tmp", "-tmp", ".lock")
     names = sorted(path.name for path in work.iterdir())
-    return next((name for name in names if name not in _OURS and not name.endswith(temporary)), None)
+    return next((name for name in names if name not in _OURS and not name.endswith(_IN_BETWEEN)), None)
 
 
 def claim(work: Path, plan: dict[str, Any], *, restart: bool) -> None:

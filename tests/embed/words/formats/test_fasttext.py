@@ -65,6 +65,17 @@ def test_limit_keeps_the_ngrams(model: Any, tmp_path: Path) -> None:
     assert np.allclose(found.word_vectors(["übermut"])[1][0], model.wv["übermut"], atol=1e-7)
 
 
+def test_words_of_unlearnt_ngrams_stay_unknown(tmp_path: Path) -> None:
+    """A .bin has a row for every bucket: zeros where nothing was learnt."""
+    rows = np.eye(2, 3, dtype=np.float32)
+    used = np.unique(ngram_buckets(["ab"], 2, 3, 1000)[0])
+    grams = Subwords(2, 3, 1000, np.ones((len(used), 3), np.float32), used)
+    write_fasttext_bin(WordVectors(["ab", "cd"], rows, subwords=grams), tmp_path / "a.bin")
+    found = open_word_vectors(tmp_path / "a.bin")
+    assert ("ab" in found, "abx" in found, "日本" in found) == (True, True, False)
+    assert found.word_vectors(["zzqqx"])[0].tolist() == [False]
+
+
 def test_what_gensim_reads(model: Any, tmp_path: Path) -> None:
     from gensim.models.fasttext import load_facebook_model, load_facebook_vectors
 

@@ -152,6 +152,13 @@ def test_a_folder_of_somebody_elses_is_not_worked_in(texts: list[str], tmp_path:
     assert (tmp_path / "m.training" / "early.txt").read_text() == "apple pear"
 
 
+@pytest.mark.parametrize("left", ["checkpoint.new", "checkpoint.old", ".result.ab12.tmp", "plan.json.tmp"])
+def test_what_a_kill_leaves_in_between_is_no_stranger(left: str, tmp_path: Path) -> None:
+    (tmp_path / "m.training" / left).mkdir(parents=True)
+    train_to_folder(Adding(), TEXTS, tmp_path / "m", reading=READING)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
 def test_more_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def prepare(*_: Any) -> None:
         np.empty(1 << 60, np.uint8)

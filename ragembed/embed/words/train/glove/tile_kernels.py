@@ -26,8 +26,9 @@ def arrange_kernel() -> Callable[..., Any]:
         """Cells, values and the start of each column block, for the rows of one row block.
 
         Pairs of one column block stand together, and in it those of one patch, `down` rows by `across` columns; patches
-        go through the rows in boustrophedon order: each stripe of rows the other way than the one before. Within a patch pairs are shuffled by the random numbers that follow `state`,
-        whatever order they came in. A cell is ``row << 16 | column``, both within their blocks.
+        go through the rows in boustrophedon order: each stripe of rows the other way than the one before. Within a
+        patch pairs are shuffled by the random numbers that follow `state`, whatever order they came in. A cell is
+        ``row << 16 | column``, both within their blocks.
         """
         total = ends[length]
         size = blocks * length
