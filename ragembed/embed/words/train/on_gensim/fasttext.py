@@ -82,30 +82,31 @@ class FastTextTrainer(GensimTrainer):
         old: Dense | None = None
         if start is not None:
             settings = [self.minn, self.maxn, self.buckets]
-            if (before := start.meta.get("subwords")) != settings:
+            if (earlier := start.meta.get("subwords")) != settings:
                 raise EmbeddingError(
-                    f"the model has n-grams by minn, maxn, buckets {before}, {settings} are asked for",
+                    f"the model has n-grams by minn, maxn, buckets {earlier}, {settings} are asked for",
                     "give those of the model",
                 )
             old = np.array(start.array("vectors_vocab", start.vectors.vectors.shape))
-            used_before = start.array("buckets", (None,))
-            ngrams = start.array("ngrams", (len(used_before), self.dimension))
         wv = model.wv
         wv.vectors_vocab = prep_vectors((len(wv), self.dimension), prior_vectors=old, seed=self.seed)
         hashes = [ft_ngram_hashes(word, self.minn, self.maxn, self.buckets) for word in wv.index_to_key]
         ends = np.cumsum([0, *map(len, hashes)])
         flat = np.fromiter(chain.from_iterable(hashes), np.int64, int(ends[-1]))
         used, rows = np.unique(flat, return_inverse=True)
+        before, ngrams = np.zeros(0, np.int64), np.zeros((0, self.dimension), np.float32)
         if start is not None:
-            used = np.union1d(used, used_before)
+            before = start.array("buckets", (None,))
+            ngrams = start.array("ngrams", (len(before), self.dimension))
+            used = np.union1d(used, before)
             rows = np.searchsorted(used, flat)
         check_size("buckets of n-grams", len(used), self.dimension)
         rows = rows.astype(np.uint32)
         wv.buckets_used = used
         wv.buckets_word = [rows[begin:end] for begin, end in pairwise(ends.tolist())]
         wv.vectors_ngrams = initial_rows(used, self.buckets, self.dimension, self.seed + 1)
-        if start is not None:
-            wv.vectors_ngrams[np.searchsorted(used, used_before)] = ngrams
+        if len(before):
+            wv.vectors_ngrams[np.searchsorted(used, before)] = ngrams
 
     def _input_arrays(self, model: Any) -> Arrays:
         wv = model.wv
