@@ -1,0 +1,41 @@
+"""Every mechanism of attention under one name and one signature.
+
+from ragembed.encoder import attention
+
+attention.names()
+attend = attention.get("sliding_window")
+result = attend(query, key, value, attention.Mask(window=(64, 64)))  # (batch, heads, length, head dimension)
+"""
+
+from __future__ import annotations
+
+from ragembed.encoder.attention.mask import ALL, Mask
+from ragembed.encoder.attention.mechanism import Mechanism
+from ragembed.extras import require
+from ragembed.registry import Registry
+
+MECHANISMS: Registry[Mechanism] = Registry(
+    "attention",
+    "ragembed.attention",
+    {
+        "dot_product": "ragembed.encoder.attention.dot_product:DotProduct",
+        "flash1": "ragembed.encoder.attention.flash1:Flash1",
+        "flash2": "ragembed.encoder.attention.flash2:Flash2",
+        "sliding_window": "ragembed.encoder.attention.sliding_window:SlidingWindow",
+    },
+)
+
+
+def names() -> list[str]:
+    """All mechanisms, sorted."""
+    return MECHANISMS.names()
+
+
+def get(name: str) -> Mechanism:
+    """The mechanism of that name; `SpecError` with the valid ones where there is none."""
+    kind = MECHANISMS.load(name)
+    require("torch", "encoder", "attention")
+    return kind()
+
+
+__all__ = ["ALL", "MECHANISMS", "Mask", "Mechanism", "get", "names"]
