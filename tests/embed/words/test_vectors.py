@@ -380,3 +380,18 @@ def test_one_word_has_one_vector_everywhere(kind: str | None) -> None:
             assert np.allclose(found[0], np.mean(rows, axis=0))
             _, units = search._terms(parse_question(word))
             assert np.allclose(units[0], found[0] / np.linalg.norm(found[0]))
+
+
+def test_saving_replaces_nothing_of_others(tmp_path: Path) -> None:
+    vectors = WordVectors(["a"], np.ones((1, 2), np.float32))
+    vectors.save(tmp_path / "ours")
+    vectors.save(tmp_path / "ours")  # its own it may
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    np.save(theirs / "counts.npy", np.arange(3))
+    with pytest.raises(StoreError, match=r"holds a counts\.npy that is not of ragembed; name another"):
+        vectors.save(theirs)
+    assert np.load(theirs / "counts.npy").tolist() == [0, 1, 2]
+    (tmp_path / "ours" / "training").mkdir()
+    with pytest.raises(StoreError, match="holds a trained model"):
+        vectors.save(tmp_path / "ours")

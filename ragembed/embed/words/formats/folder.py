@@ -30,10 +30,12 @@ from ragembed.embed.words.formats.disk import only_writer, sweep_killed, sync, w
 from ragembed.embed.words.formats.npy import Array, array_digest, map_npy, npy_digest, write_npy
 from ragembed.embed.words.index import WordIndex, Words
 from ragembed.embed.words.subwords import Subwords
-from ragembed.errors import EmbeddingError
+from ragembed.errors import EmbeddingError, StoreError
 from ragembed.index.files import sync_folder
 
 STATE = "words.json"
+TRAINING = "training"
+"""Folder in that of a trained model: the state of its training."""
 _KIND = "ragembed word vectors"
 _VERSION = 1
 _AGAIN = "make the word vectors again"
@@ -91,14 +93,21 @@ def write_folder(
     writer at a time moves files. Raises `StoreError` where the disk does not take it, and leaves nothing behind;
     `LockedError` where another writer is just there.
     """
+    if (folder / TRAINING).is_dir():
+        raise StoreError(
+            f"{folder} holds a trained model, with what a later training needs", "name another folder"
+        )
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     temporary = folder / f".{secrets.token_hex(4)}.tmp"
+    killed = folder.is_dir() and any(folder.glob(TEMPORARY))
     try:
         with writing(folder):
             temporary.mkdir(parents=True)
         sweep_killed(folder, TEMPORARY)
         fill_folder(temporary, index, vectors, counts=counts, subwords=subwords, info=info)
         with writing(folder), only_writer(folder):
+            if not killed and not (folder / STATE).exists():
+                _refuse_strangers(folder)
             (folder / STATE).unlink(missing_ok=True)
             for name in (*sorted(FILES - {STATE}), STATE):
                 if (temporary / name).exists():
@@ -113,6 +122,13 @@ def write_folder(
             with contextlib.suppress(OSError):  # somebody else put something there
                 parent.rmdir()
         raise
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Raise `StoreError` where `folder`, which holds no word vectors, has a file of one of their names."""
+    for name in sorted(FILES):
+        if (folder / name).exists():
+            raise StoreError(f"{folder} holds a {name} that is not of ragembed", "name another folder")
 
 
 def fill_folder(

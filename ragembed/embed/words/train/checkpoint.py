@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ragembed.embed.words.formats.folder import TRAINING
 from ragembed.embed.words.train.base import Arrays
 from ragembed.errors import CorruptError
 from ragembed.index.files import sync_folder, sync_tree
 
-STATE = "training"
+STATE = TRAINING
 """Folder of a model: what a later training needs to go on from it."""
 _VALUES = "values.json"
 
