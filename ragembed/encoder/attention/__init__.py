@@ -18,10 +18,19 @@ MECHANISMS: Registry[Mechanism] = Registry(
     "attention",
     "ragembed.attention",
     {
+        "additive": "ragembed.encoder.attention.additive:Additive",
+        "bigbird": "ragembed.encoder.attention.bigbird:BigBird",
         "dot_product": "ragembed.encoder.attention.dot_product:DotProduct",
         "flash1": "ragembed.encoder.attention.flash1:Flash1",
         "flash2": "ragembed.encoder.attention.flash2:Flash2",
+        "hyper": "ragembed.encoder.attention.hyper:Hyper",
+        "linear": "ragembed.encoder.attention.linear:Linear",
+        "linformer": "ragembed.encoder.attention.linformer:Linformer",
+        "longformer": "ragembed.encoder.attention.longformer:Longformer",
+        "performer": "ragembed.encoder.attention.performer:Performer",
+        "sinks": "ragembed.encoder.attention.sinks:Sinks",
         "sliding_window": "ragembed.encoder.attention.sliding_window:SlidingWindow",
+        "strided": "ragembed.encoder.attention.strided:Strided",
     },
 )
 

@@ -29,7 +29,7 @@ def fused(
     if allowed is not None and allowed.shape[1] > 1:
         return attend(query, key, value, attn_mask=allowed, scale=scale, enable_gqa=True)
     if allowed is not None:
-        allowed = allowed.repeat(1, 1, groups, 1)
+        allowed = allowed.expand(-1, -1, query.shape[2], -1).repeat(1, 1, groups, 1)
     found = attend(fold(query, key.shape[1]), key, value, attn_mask=allowed, scale=scale)
     return unfold(found, query.shape[1])
 

@@ -19,6 +19,8 @@ class Mechanism(ABC):
     name: ClassVar[str]
     exact: ClassVar[bool]
     """Whether the result is that of `ragembed.encoder.attention.reference`, but for rounding."""
+    definition: ClassVar[str] = "softmax(Q Kᵀ / sqrt(d)) V"
+    """What it computes, or estimates where it is neither `exact` nor defined in another way."""
     honours: ClassVar[frozenset[str]]
     """The conditions of a `Mask` that it obeys; others are refused."""
     paper: ClassVar[str]

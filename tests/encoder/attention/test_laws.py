@@ -16,10 +16,11 @@ from ragembed.encoder.attention.reference import attention as reference  # noqa:
 from ragembed.errors import SpecError  # noqa: E402
 
 NAMES = attention.names()
-NEEDS_WINDOW = {"sliding_window"}
+NEEDS_WINDOW = {"longformer", "sinks", "sliding_window"}
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "flash1": [{}, {"tile": (3, 5)}, {"tile": (16, 8)}],
     "flash2": [{}, {"tile": (3, 5)}, {"tile": (16, 8)}],
+    "longformer": [{}, {"block": 1}, {"block": 5}, {"block": 64}],
     "sliding_window": [{}, {"block": 1}, {"block": 5}, {"block": 64}],
 }
 """Ways to cut the work, none of which may change the result."""
@@ -132,7 +133,8 @@ def test_what_stands_in_padding_reaches_nothing(name: str) -> None:
     keep[0, 5:] = keep[1] = False
     k[~keep[:, None].expand(2, 2, 9)] = math.nan
     v[~keep[:, None].expand(2, 2, 9)] = math.inf
-    found = call(name, [q, k, v], attention.Mask(window=(3, 3), keep=keep))
+    window = (3, 3) if "window" in attention.get(name).honours else None
+    found = call(name, [q, k, v], attention.Mask(window=window, keep=keep))
     assert torch.isfinite(found).all()
     assert (found[1] == 0).all()
 

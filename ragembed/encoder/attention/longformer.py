@@ -1,0 +1,111 @@
+"""Longformer's attention: a sliding window, and some tokens that see all and are seen by all.
+
+The global keys go as more columns to each block of the window; the global queries, of which there are few, attend to
+the whole row at once, where the model has them with projections of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ragembed.encoder.attention.blocks import (
+    Layout,
+    as_many,
+    band,
+    beside,
+    block_of,
+    blocked,
+    conditions,
+    everywhere,
+)
+from ragembed.encoder.attention.kernels import fused, without_padding
+from ragembed.encoder.attention.mask import ALL, Mask
+from ragembed.encoder.attention.mechanism import Mechanism, check_tensors
+from ragembed.errors import SpecError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Longformer(Mechanism):
+    """Exact attention within a band and to and from global tokens."""
+
+    name: ClassVar[str] = "longformer"
+    exact: ClassVar[bool] = True
+    honours: ClassVar[frozenset[str]] = ALL
+    paper: ClassVar[str] = "Beltagy, Peters & Cohan 2020, section 3.1"
+    time: ClassVar[str] = "O(n (b + w + g) d), b the block, w the window and g the global tokens"
+    memory: ClassVar[str] = "O(n (b + w + g) d / b) with gradients, O(n) without"
+    advice: ClassVar[str] = (
+        "long texts with few tokens that stand for all of it, as [CLS] or those of a question"
+    )
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Mask,
+        *,
+        global_projections: tuple[Tensor, Tensor, Tensor] | None = None,
+        block: int | None = None,
+        scale: float | None = None,
+    ) -> Tensor:
+        """`global_projections`: query, key and value, of the same shapes, as global queries take them; None: the same.
+
+        `block`: queries taken together; None: half of the window, from 32 to 256. `scale`: None: 1 / sqrt(d).
+        """
+        import torch
+
+        if mask.window is None:
+            raise SpecError("longformer got no window", "give Mask(window=(left, right)), or use dot_product")
+        n = as_many(self.name, query, key)
+        left, right = min(mask.window[0], n), 0 if mask.causal else min(mask.window[1], n)
+        b = block_of(left + right, n, block)
+        theirs = (query, key, value) if global_projections is None else global_projections
+        _check_projections(theirs, (query, key, value))
+        if n == 0:
+            return fused(query, key, value, scale=scale)
+        key, value = without_padding(mask, key, value)
+        query_all, key_all, value_all = theirs[0], *without_padding(mask, *theirs[1:])
+        flags = mask.globals(len(query), n, query.device)
+        if flags is None:
+            flags = torch.zeros(1, n, dtype=torch.bool, device=query.device)
+        table = band(n, b, left, right, query.device)
+        allowed = conditions(mask, n, query.device)
+        rows = []
+        for row in range(len(query)):
+            flag = flags[row if len(flags) > 1 else 0]
+            places = flag.nonzero()[:, 0]
+
+            def sees(at: Tensor, place: Tensor, flag: Tensor = flag) -> Tensor:
+                return ((place >= at - left) & (place <= at + right)) | flag[place]
+
+            layout = Layout(b, beside(table, places[None]), sees)
+            local = blocked(query[row], key[row], value[row], layout, allowed(row), scale=scale)
+            rows.append(
+                everywhere(
+                    query_all[row], key_all[row], value_all[row], places, allowed(row), local, scale=scale
+                )
+            )
+        return torch.stack(rows)
+
+    def pattern(self, n: int, mask: Mask | None = None) -> Tensor:
+        """Which key each query sees ``(n, n)`` under a mask of one row; None: an eighth of n to each side, 0 global."""
+        import torch
+
+        mask = Mask(window=(n // 8, n // 8), global_tokens=[0] if n else None) if mask is None else mask
+        seen = mask.allowed(1, n, n, torch.device("cpu"))
+        return torch.ones(n, n, dtype=torch.bool) if seen is None else seen[0]
+
+
+def _check_projections(given: tuple[Tensor, ...], shapes: tuple[Tensor, ...]) -> None:
+    if len(given) != 3:
+        raise SpecError(f"global_projections are {len(given)}", "give query, key and value")
+    check_tensors(*given)
+    for ours, theirs in zip(shapes, given, strict=True):
+        if ours.shape != theirs.shape:
+            raise SpecError(
+                f"global projections of the shape {tuple(theirs.shape)} beside {tuple(ours.shape)}",
+                "give the same shapes",
+            )

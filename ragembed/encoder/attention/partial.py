@@ -1,0 +1,106 @@
+"""Attention over a part of the keys: the result and its `lse`, a gradient through both, for `kernels.merge`."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DEAD = -1e30
+"""`lse` of a query that sees nothing: it loses every merge as minus infinity does, but has a gradient."""
+
+
+def partial(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, causal: bool, scale: float
+) -> tuple[Tensor, Tensor]:
+    """``(r, g, m, d)``, keys of as many heads -> ``(r, g, m, e)`` and ``(r, g, m)`` in float32 at least.
+
+    `bias` ``(r, 1 or g, 1, n)`` is added to the logits, minus infinity for keys that are not seen; it has no gradient.
+    With `causal`, m = n. On a CPU by the fused kernel, elsewhere by definition, in memory of m x n.
+    """
+    import torch
+
+    if query.device.type != "cpu":
+        return by_definition(query, key, value, bias, causal=causal, scale=scale)
+    width = max(query.shape[-1], value.shape[-1])
+    out, lse = _function().apply(
+        _wider(query, width), _wider(key, width), _wider(value, width), bias, causal, scale
+    )
+    if bias is not None:  # the kernel gives such a row a sum of 0
+        seen = ~torch.isneginf(bias)
+        dead = seen.cumsum(dim=-1)[..., 0, :] == 0 if causal else ~seen.any(dim=-1)
+        lse = lse.masked_fill(dead, DEAD)
+    return out[..., : value.shape[-1]], lse
+
+
+def by_definition(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, causal: bool, scale: float
+) -> tuple[Tensor, Tensor]:
+    """The same on any device, with all weights in memory."""
+    import torch
+
+    scores = query @ key.transpose(-1, -2) * scale
+    scores = scores if scores.dtype == torch.float64 else scores.float()
+    if bias is not None:
+        scores = scores + bias
+    if causal:
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    dead = torch.isneginf(scores).all(dim=-1)
+    scores = scores.masked_fill(dead[..., None], 0)
+    lse = torch.logsumexp(scores, dim=-1)
+    weights = torch.exp(scores - lse[..., None]).masked_fill(dead[..., None], 0)
+    return weights @ value.to(weights.dtype), lse.masked_fill(dead, DEAD)
+
+
+def _wider(each: Tensor, width: int, fill: float = 0) -> Tensor:
+    import torch.nn.functional as functional
+
+    return functional.pad(each, (0, width - each.shape[-1]), value=fill).contiguous()
+
+
+@cache
+def _function() -> Any:
+    import torch
+
+    forward_of = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    backward_of = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+    class Partial(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(
+            ctx: Any,
+            query: Tensor,
+            key: Tensor,
+            value: Tensor,
+            bias: Tensor | None,
+            causal: bool,
+            scale: float,
+        ) -> tuple[Tensor, Tensor]:
+            out, lse = forward_of(query, key, value, 0.0, causal, attn_mask=bias, scale=scale)
+            ctx.save_for_backward(query, key, value, out, lse)
+            ctx.rest = bias, causal, scale
+            return out, lse
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+        def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+            ctx: Any, d_out: Tensor, d_lse: Tensor
+        ) -> tuple[Tensor | None, ...]:
+            """The kernel knows no gradient of `lse`: it goes in as that of one more column, where all values are 1.
+
+            Of the logits' gradient P (dO · v - dO · out + d lse), the first product gives the last term, and the
+            column's result, 1, is written as 0 so that the second does not take it off again.
+            """
+            query, key, value, out, lse = ctx.saved_tensors
+            bias, causal, scale = ctx.rest
+            d = query.shape[-1]
+            wide = (_wider(query, d + 1), _wider(key, d + 1), _wider(value, d + 1, 1), _wider(out, d + 1))
+            up = torch.cat([d_out, d_lse[..., None].to(d_out.dtype)], dim=-1)
+            found = backward_of(up, *wide, lse, 0.0, causal, attn_mask=bias, scale=scale)
+            return (*(each[..., :d] for each in found), None, None, None)
+
+    return Partial

@@ -1,0 +1,85 @@
+"""Performer: an unbiased estimate of softmax attention from random features that are positive (FAVOR+)."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from ragembed.encoder.attention import kernelised
+from ragembed.encoder.attention.mask import Mask
+from ragembed.encoder.attention.mechanism import Mechanism
+from ragembed.errors import SpecError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Performer(Mechanism):
+    """Weights φ(q)·φ(k) that are exp(q·k / sqrt(d)) on average, in time that grows with n."""
+
+    name: ClassVar[str] = "performer"
+    exact: ClassVar[bool] = False
+    honours: ClassVar[frozenset[str]] = kernelised.HONOURS
+    paper: ClassVar[str] = "Choromanski et al. 2021, Lemma 1 and section 2.4"
+    time: ClassVar[str] = "O(n r d), r the features; causal O(n r (d + c)), c the chunk"
+    memory: ClassVar[str] = "O(n r)"
+    advice: ClassVar[str] = (
+        "long texts of models trained with it; its error grows with the length of queries and keys"
+    )
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Mask,
+        *,
+        features: int | None = None,
+        seed: int = 0,
+        scale: float | None = None,
+        chunk: int = kernelised.CHUNK,
+    ) -> Tensor:
+        """Attend with directions drawn from a seed; all heads share them.
+
+        Args:
+            query: ``(batch, heads, m, d)``.
+            key: ``(batch, kv_heads, n, d)``.
+            value: ``(batch, kv_heads, n, e)``.
+            mask: causal, keep and lengths.
+            features: how many; None: d ln d. The error falls with their square root.
+            seed: another one draws other directions, as training does from time to time.
+            scale: of the inner products, above 0; None: 1 / sqrt(d).
+            chunk: keys taken together where the mask is causal.
+        """
+        d = query.shape[-1]
+        count = max(1, round(d * math.log(d))) if features is None else features
+        scale = 1 / math.sqrt(d) if scale is None else scale
+        for name, number in (("features", count), ("chunk", chunk)):
+            if number < 1:
+                raise SpecError(f"{name} is {number}", "give 1 or more")
+        if not scale > 0:
+            raise SpecError(f"scale is {scale}", "give a number above 0")
+        made = partial(log_features, directions=directions(count, d, seed) * math.sqrt(scale), scale=scale)
+        return kernelised.attend(query, key, value, mask, made, chunk)
+
+
+def directions(count: int, d: int, seed: int) -> Tensor:
+    """Random vectors ``(count, d)`` float64, each normal, of which d in a row are orthogonal.
+
+    The Q of a normal matrix, with the signs that make it uniform, times lengths that normal vectors have.
+    """
+    import torch
+
+    random = torch.Generator().manual_seed(seed)
+    blocks = torch.randn(-(-count // d), d, d, generator=random, dtype=torch.float64)
+    turned, upper = torch.linalg.qr(blocks)
+    turned = turned * upper.diagonal(dim1=1, dim2=2).sign()[:, None, :]
+    lengths = torch.randn(count, d, generator=random, dtype=torch.float64).norm(dim=1, keepdim=True)
+    return turned.transpose(1, 2).flatten(0, 1)[:count] * lengths
+
+
+def log_features(x: Tensor, directions: Tensor, scale: float = 1.0) -> Tensor:
+    """log φ(x) ``(..., r)``, so that φ(x)·φ(y) is exp(scale x·y) on average; `directions` times sqrt(scale)."""
+    half_square = x.square().sum(dim=-1, keepdim=True) * (scale / 2)
+    return (x @ directions.to(x).transpose(0, 1)).sub_(half_square + math.log(len(directions)) / 2)

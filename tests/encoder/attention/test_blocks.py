@@ -1,0 +1,244 @@
+"""Sinks, BigBird and strided attention: exact over the keys that their pattern shows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="needs the extra encoder")
+
+from ragembed.encoder import attention  # noqa: E402
+from ragembed.encoder.attention import Mask, blocks  # noqa: E402
+from ragembed.errors import SpecError  # noqa: E402
+
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "sinks": [{}, {"count": 0}, {"count": 1, "block": 1}, {"count": 9, "block": 5}, {"block": 64}],
+    "bigbird": [
+        {},
+        {"block": 1},
+        {"block": 3, "random": 2, "seed": 7},
+        {"block": 4, "near": 0, "ends": (0, 0), "random": 1},
+        {"block": 7, "ends": (1, 0), "random": 0},
+    ],
+    "strided": [
+        {},
+        {"block": 1},
+        {"block": 3, "stride": 2},
+        {"block": 1, "kind": "fixed"},
+        {"block": 2, "kind": "fixed", "stride": 4, "summary": 2},
+    ],
+}
+
+
+def over_pattern(tensors: list[Any], seen: Any) -> Any:
+    """The definition in float64 where `seen` ``(batch, n, n)`` holds."""
+    query, key, value = tensors
+    groups = query.shape[1] // key.shape[1]
+    key, value = (each.double().repeat_interleave(groups, 1) for each in (key, value))
+    logits = query.double() @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    weights = torch.softmax(logits.masked_fill(~seen[:, None], -1e300), dim=-1)
+    return (weights * seen[:, None]) @ value
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> dict[str, Any]:
+    n = draw(st.integers(0, 40))
+    cuts = sorted(draw(st.lists(st.integers(0, n), max_size=4)))
+    sides = st.integers(0, 12)
+    return {
+        "n": n,
+        "batch": draw(st.integers(1, 2)),
+        "groups": draw(st.sampled_from([(2, 2), (4, 2), (3, 1)])),
+        "seed": draw(st.integers(0, 1000)),
+        "window": draw(st.tuples(sides, sides)),
+        "causal": draw(st.booleans()),
+        "keep": draw(st.none() | st.sampled_from([0.0, 0.5, 0.9])),
+        "lengths": draw(st.none() | st.just([b - a for a, b in zip([0, *cuts], [*cuts, n], strict=True)])),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [(name, options) for name, them in OPTIONS.items() for options in them]
+)
+@given(problem=problems())
+@settings(max_examples=40, deadline=None)
+def test_they_are_the_definition_over_their_pattern(
+    name: str, options: dict[str, Any], problem: dict[str, Any]
+) -> None:
+    """Results within 1e-5 and gradients within 1e-4."""
+    random = torch.Generator().manual_seed(problem["seed"])
+    (heads, kv_heads), batch, n = problem["groups"], problem["batch"], problem["n"]
+    tensors = [
+        torch.randn(batch, count, n, 4, generator=random, requires_grad=True)
+        for count in (heads, kv_heads, kv_heads)
+    ]
+    keep = None if problem["keep"] is None else torch.rand(batch, n, generator=random) < problem["keep"]
+    one = attention.get(name)
+    asked = {each: problem[each] for each in ("window", "causal", "lengths") if each in one.honours}
+    kernel: dict[str, Any] = {
+        each: value for each, value in options.items() if name != "sinks" or each == "count"
+    }
+    seen = torch.stack(
+        [
+            one.pattern(n, Mask(**asked, keep=None if keep is None else keep[row : row + 1]), **kernel)  # type: ignore[attr-defined]
+            for row in range(batch)
+        ]
+    )
+    expected = over_pattern(tensors, seen)
+    query, key, value = tensors
+    found = one(query, key, value, Mask(**asked, keep=keep), **options)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+    up = torch.randn(expected.shape, generator=random, dtype=torch.float64)
+    theirs = torch.autograd.grad((expected * up).sum(), tensors)
+    ours = torch.autograd.grad((found.double() * up).sum(), tensors)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
+
+
+def drawn(seen: Any) -> list[str]:
+    return ["".join("#" if each else "." for each in row) for row in seen.tolist()]
+
+
+def test_patterns_that_can_be_drawn() -> None:
+    sinks, strided, bigbird = (attention.get(name) for name in ("sinks", "strided", "bigbird"))
+    packed = Mask(window=(1, 0), causal=True, lengths=[5, 3])
+    assert drawn(sinks.pattern(8, packed, count=1)) == [  # type: ignore[attr-defined]
+        "#.......", "##......", "###.....", "#.##....", "#..##...", ".....#..", ".....##.", ".....###",
+    ]  # fmt: skip
+    causal = Mask(causal=True)
+    assert drawn(strided.pattern(8, causal, block=1, stride=3)) == [  # type: ignore[attr-defined]
+        "#.......", "##......", "###.....", "####....", ".####...", "..####..", "#..####.", ".#..####",
+    ]  # fmt: skip
+    assert drawn(strided.pattern(8, causal, block=1, stride=3, kind="fixed")) == [  # type: ignore[attr-defined]
+        "#.......", "##......", "###.....", "..##....", "..###...", "..####..", "..#..##.", "..#..###",
+    ]  # fmt: skip
+    assert drawn(bigbird.pattern(8, block=1, random=0)) == [  # type: ignore[attr-defined]
+        "########", "###....#", "####...#", "#.###..#", "#..###.#", "#...####", "#....###", "########",
+    ]  # fmt: skip
+
+
+def test_random_blocks_are_as_many_as_asked_and_the_seed_s() -> None:
+    bigbird: Any = attention.get("bigbird")
+    without = bigbird.pattern(40, block=2, random=0)
+    drawn_once = bigbird.pattern(40, block=2, random=3)
+    more = (drawn_once & ~without).sum(1)
+    assert set(more[2:-2].tolist()) == {6}
+    assert torch.equal(drawn_once, bigbird.pattern(40, block=2, random=3))
+    assert not torch.equal(drawn_once, bigbird.pattern(40, block=2, random=3, seed=1))
+    earlier = bigbird.pattern(40, Mask(causal=True), block=2, random=1)
+    assert not earlier.triu(1).any()
+    assert (earlier & ~without).sum(1)[10:-2].eq(2).all()
+
+
+def test_what_they_see_grows_slower_than_the_square() -> None:
+    wide: Any = attention.get("bigbird").pattern(640, block=8)  # type: ignore[attr-defined]
+    chosen = wide[::8, ::8]
+    chosen[[0, -1]] = torch.eye(80, dtype=torch.bool)[[0, -1]]
+    assert blocks.from_blocks(chosen, 640, 8).shape == (80, 8 * (3 + 2 + 3))
+
+
+def test_sinks_are_the_first_keys_whatever_the_window() -> None:
+    """Key 3 matters to the last query and key 4 does not."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 2, 300, 8) for _ in range(3))
+    mask = Mask(window=(20, 0), causal=True)
+    sinks = attention.get("sinks")
+    before = sinks(q, k, v, mask)
+    for place, matters in ((0, True), (3, True), (4, False), (279, True), (278, False)):
+        moved = v.clone()
+        moved[:, :, place] += 1
+        assert torch.equal(before[:, :, 299], sinks(q, k, moved, mask)[:, :, 299]) is not matters, place
+    none = sinks(q, k, v, mask, count=0)
+    torch.testing.assert_close(none, attention.get("sliding_window")(q, k, v, mask), atol=1e-6, rtol=0)
+
+
+def test_sinks_of_a_document_that_starts_at_the_end_of_a_block() -> None:
+    """They lie in the next block, and are seen though the window sees nothing."""
+    torch.manual_seed(0)
+    tensors = [torch.randn(1, 2, 20, 4) for _ in range(3)]
+    q, k, v = tensors
+    mask = Mask(window=(0, 0), lengths=[9, 11])
+    sinks: Any = attention.get("sinks")
+    expected = over_pattern(tensors, sinks.pattern(20, mask)[None])
+    torch.testing.assert_close(sinks(q, k, v, mask, block=5).double(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["sinks", "longformer", "bigbird", "strided"])
+def test_how_many_blocks_go_at_once_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 2, 50, 4) for _ in range(3))
+    mask = Mask(window=(5, 5)) if "window" in attention.get(name).honours else Mask()
+    whole = attention.get(name)(q, k, v, mask, block=8)
+    for at_once in (1, 100):
+        monkeypatch.setattr(blocks, "KEYS_AT_ONCE", at_once)
+        torch.testing.assert_close(attention.get(name)(q, k, v, mask, block=8), whole, atol=1e-6, rtol=0)
+
+
+def test_bigbird_is_hugging_face_s() -> None:
+    """With the random blocks that ours drew, for theirs are drawn for each head, and in training only."""
+    pytest.importorskip("transformers")
+    from transformers.models.big_bird.configuration_big_bird import BigBirdConfig
+    from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention, BigBirdModel
+
+    torch.manual_seed(0)
+    n, b, drawn_blocks = 96, 8, 2
+    config = BigBirdConfig(
+        hidden_size=32, num_attention_heads=4, block_size=b, num_random_blocks=drawn_blocks, use_bias=True
+    )
+    layer: Any = BigBirdBlockSparseAttention(config, seed=0).eval()  # type: ignore[no-untyped-call]
+    for each in layer.parameters():
+        torch.nn.init.normal_(each, std=0.3)
+    ours: Any = attention.get("bigbird")
+    seen, without = (ours.pattern(n, block=b, random=count)[::b, ::b] for count in (drawn_blocks, 0))
+    random = (seen & ~without)[1:-1].nonzero()[:, 1].reshape(-1, drawn_blocks).numpy()
+    layer._bigbird_block_rand_mask_with_head = lambda **_: [random] * 4
+    hidden = torch.randn(2, n, 32)
+    keep = torch.ones(2, n, dtype=torch.bool)
+    keep[1, 70:] = False
+    masks = BigBirdModel.create_masks_for_block_sparse_attn(keep.float(), b)
+    blocked, near, queries, keys = masks
+    with torch.no_grad():
+        theirs = layer(
+            hidden, band_mask=near, from_mask=queries, to_mask=keys,
+            from_blocked_mask=blocked, to_blocked_mask=blocked,
+        )[0]  # fmt: skip
+        q, k, v = (
+            linear(hidden).unflatten(-1, (4, 8)).transpose(1, 2)
+            for linear in (layer.query, layer.key, layer.value)
+        )
+        found = ours(q, k, v, Mask(keep=keep), block=b, random=drawn_blocks)
+    torch.testing.assert_close(found.transpose(1, 2).flatten(2)[keep], theirs[keep], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "options", "told"),
+    [
+        ("sinks", Mask(), {}, "sinks got no window; give Mask"),
+        ("sinks", Mask(window=(1, 1)), {"count": -1}, "count of sinks is -1; give 0 or more"),
+        ("sinks", Mask(window=(1, 1)), {"block": 0}, "block is 0; give 1 or more"),
+        ("longformer", Mask(), {}, "longformer got no window"),
+        ("longformer", Mask(window=(1, 1)), {"global_projections": ()}, "give query, key and value"),
+        ("bigbird", Mask(window=(1, 1)), {}, "bigbird cannot honour window of a mask"),
+        ("bigbird", Mask(), {"block": 0}, "block is 0"),
+        ("bigbird", Mask(), {"random": -1}, "give numbers from 0"),
+        ("strided", Mask(), {"kind": "dilated"}, "unknown kind 'dilated'; valid are: strided, fixed"),
+        ("strided", Mask(), {"stride": 0}, "give 1 or more"),
+        ("strided", Mask(), {"block": 0}, "give 1 or more"),
+    ],
+)
+def test_bad_options(name: str, mask: Mask, options: dict[str, Any], told: str) -> None:
+    q = torch.zeros(1, 2, 6, 4)
+    with pytest.raises(SpecError, match=told):
+        attention.get(name)(q, q, q, mask, **options)
+
+
+@pytest.mark.parametrize("name", ["sinks", "longformer", "bigbird", "strided"])
+def test_queries_are_as_many_as_keys(name: str) -> None:
+    q, k = torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 6, 4)
+    mask = Mask(window=(1, 1)) if "window" in attention.get(name).honours else Mask()
+    with pytest.raises(SpecError, match=f"{name} got 3 queries of 6 keys"):
+        attention.get(name)(q, k, k, mask)

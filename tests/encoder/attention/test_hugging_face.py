@@ -1,0 +1,82 @@
+"""Models of transformers with random weights: the same vectors by our attention as by their own."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra encoder")
+transformers = pytest.importorskip("transformers", reason="needs the extra st")
+
+from ragembed.encoder.attention import hugging_face  # noqa: E402
+from ragembed.encoder.attention.hugging_face import register  # noqa: E402
+from ragembed.errors import SpecError  # noqa: E402
+
+SIZES: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "vocab_size": 50,
+    "max_position_embeddings": 512,
+}
+LENGTH = 200
+
+
+def pair(kind: str, **settings: Any) -> list[Any]:
+    """The same random model twice: by sdpa and by ours."""
+    models = []
+    for implementation in ("sdpa", register()):
+        config = getattr(transformers, f"{kind}Config")(
+            **SIZES, **settings
+        )  # a shared one keeps the last name
+        torch.manual_seed(0)
+        model = getattr(transformers, f"{kind}Model")._from_config(config, attn_implementation=implementation)
+        models.append(model.eval())
+    assert [model.config._attn_implementation for model in models] == ["sdpa", "ragembed"]
+    return models
+
+
+def compare(models: list[Any], padded: slice | None) -> None:
+    tokens = torch.randint(0, 50, (2, LENGTH), generator=torch.Generator().manual_seed(1))
+    keep = torch.ones(2, LENGTH, dtype=torch.int64)
+    if padded is not None:
+        keep[1, padded] = 0
+    with torch.no_grad():
+        theirs, ours = (model(tokens, attention_mask=keep).last_hidden_state for model in models)
+    torch.testing.assert_close(ours[keep.bool()], theirs[keep.bool()], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("padded", [None, slice(150, None)])
+def test_modernbert(padded: slice | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two layers of three have a window of 8 to each side: more would hide an error by one."""
+    models = pair("ModernBert", local_attention=16, global_attn_every_n_layers=3, pad_token_id=0)
+    banded: list[Any] = []
+    attend = hugging_face._BANDED.attend
+
+    @functools.wraps(attend)
+    def seen(*tensors: Any, **options: Any) -> Any:
+        banded.append(tensors[3])
+        return attend(*tensors, **options)
+
+    monkeypatch.setattr(hugging_face._BANDED, "attend", seen)
+    compare(models, padded)
+    assert [mask.window for mask in banded] == [(8, 8), (8, 8)]
+
+
+@pytest.mark.parametrize("padded", [None, slice(150, None), slice(0, 40)])
+def test_mistral(padded: slice | None) -> None:
+    """Causal, a window of 16 with the token itself, and two key heads for four query heads; padding on either side."""
+    compare(pair("Mistral", sliding_window=16, num_key_value_heads=2), padded)
+
+
+def test_bert() -> None:
+    compare(pair("Bert"), slice(150, None))
+
+
+def test_dropout_of_weights_is_refused() -> None:
+    model = pair("Bert", attention_probs_dropout_prob=0.1)[1].train()
+    with pytest.raises(SpecError, match=r"a dropout of attention weights of 0\.1; set"):
+        model(torch.zeros(1, 8, dtype=torch.int64))
