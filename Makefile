@@ -55,7 +55,7 @@ types: $(VENV)/.all  ## mypy --strict and pyright
 	$(BIN)/pyright
 
 bench: $(VENV)/.bench  ## run the benchmarks against the peers (hours; glove also wants --theirs)
-	for name in bm25 chunking compare concurrency elmo explain filters identity indexing kill measures memory minilm \
+	for name in attention bm25 chunking compare concurrency elmo explain filters hyper identity indexing kill measures memory minilm \
 		noop pooling published quality search significance spans startup sync testsets trec word2vec word_files \
 		word_retrieval; do \
 		$(BIN)/python -m ragembed.eval.bench.$$name || exit 1; \

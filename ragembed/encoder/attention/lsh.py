@@ -153,16 +153,18 @@ def _alone(buckets: Tensor, starts: Tensor, size: int) -> tuple[Tensor, Tensor, 
     import torch
 
     (rows, m), g = buckets.shape, starts.shape[1]
-    ends = (torch.searchsorted(starts, buckets, right=right) for right in (False, True))
-    own = sum((end - 1).clamp(min=0) for end in ends) // 2  # the middle of the blocks that hold the bucket
+    first, last = (
+        (torch.searchsorted(starts, buckets, right=right) - 1).clamp(min=0) for right in (False, True)
+    )
+    own = (first + last) // 2  # the middle of the blocks that hold the bucket
     by_block = own.argsort(dim=1, stable=True)
     counts = torch.zeros_like(starts).scatter_add_(1, own, torch.ones_like(own))
     tiles = (counts + size - 1) // size
-    last = tiles.cumsum(dim=1)
-    total = int(last[:, -1].max())
-    block = torch.searchsorted(last, torch.arange(total, device=own.device).repeat(rows, 1), right=True)
+    ends = tiles.cumsum(dim=1)
+    total = int(ends[:, -1].max())
+    block = torch.searchsorted(ends, torch.arange(total, device=own.device).repeat(rows, 1), right=True)
     rank = by_block.argsort(dim=1) - (counts.cumsum(dim=1) - counts).gather(1, own)
-    places = (last - tiles).gather(1, own) * size + rank
+    places = (ends - tiles).gather(1, own) * size + rank
     grid = torch.zeros(rows, total * size, dtype=torch.long, device=own.device)
     grid.scatter_(1, places, torch.arange(m, device=own.device).repeat(rows, 1))
     return block.clamp(max=g - 1), grid.unflatten(1, (total, size)), places
