@@ -125,7 +125,8 @@ def test_doctor(run: Any) -> None:
     found = run("doctor", "--json").json()
     assert found["core"]["numpy"] == np.__version__
     assert set(found["extras"]) == {
-        "fast", "tokenizers", "st", "offline", "files", "watch", "parquet", "eval", "words", "elmo", "encoder", "umap", "mteb",
+        "fast", "tokenizers", "st", "offline", "files", "watch", "parquet", "eval", "words", "elmo",
+        "encoder", "umap", "mteb",
     }  # fmt: skip
     assert "numpy" in run("doctor").out
 
