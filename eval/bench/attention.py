@@ -9,19 +9,17 @@ each ratio stands the ideal one, n / (left + right + 1), of a window; the rest i
 from __future__ import annotations
 
 import argparse
-import gc
 import math
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragembed.encoder import attention
-from ragembed.eval.bench.harness import machine, table
+from ragembed.eval.bench.harness import alternate, machine, table
 from ragembed.threads import set_threads
 
 if TYPE_CHECKING:
@@ -39,19 +37,6 @@ def tensors(n: int, dtype: Any) -> list[Tensor]:
     return [torch.randn(1, HEADS, n, SIZE, generator=random).to(dtype) for _ in range(3)]
 
 
-def processor_seconds(runs: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
-    """Median processor seconds of each, called in turn."""
-    found: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeat + 1):
-        for name, run in runs.items():
-            gc.collect()
-            started = time.process_time()
-            run()
-            if turn:
-                found[name].append(time.process_time() - started)
-    return {name: statistics.median(values) for name, values in found.items()}
-
-
 def windows(lengths: list[int], repeat: int) -> None:
     """Sliding windows against the whole matrix."""
     import torch
@@ -63,9 +48,10 @@ def windows(lengths: list[int], repeat: int) -> None:
             q, k, v = tensors(n, dtype)
             for side in (64, 256):
                 mask = attention.Mask(window=(side, side))
-                seconds = processor_seconds(
+                seconds = alternate(
                     {"dense": lambda: dense(q, k, v), "banded": lambda: banded(q, k, v, mask)},
                     repeat,
+                    time.process_time,
                 )
                 a, b, c = (each[:, :, :2048] for each in (q, k, v))
                 exact = dense(a.float(), b.float(), c.float(), attn_mask=band(a.shape[2], side))
@@ -104,7 +90,7 @@ def growth(repeat: int) -> None:
         for n in (4096, 8192, 16384, 32768):
             q, k, v = tensors(n, torch.float32)
             run = {"": lambda: banded(q, k, v, mask)}
-            seconds[n] = processor_seconds(run, repeat)[""]
+            seconds[n] = alternate(run, repeat, time.process_time)[""]
         exponent = math.log(seconds[32768] / seconds[4096]) / math.log(8)
         rows.append((side, *(1000 * s for s in seconds.values()), exponent))
     table(("window to each side", "4,096 ms", "8,192 ms", "16,384 ms", "32,768 ms", "exponent"), rows)
@@ -125,7 +111,7 @@ def flash(repeat: int) -> None:
             ("flash2", attention.get("flash2")),
         )
     }
-    seconds = processor_seconds(runs, repeat)
+    seconds = alternate(runs, repeat, time.process_time)
     memory = {name: extra_memory(name) for name in runs}
     rows = [
         (name, 1000 * s, s / seconds["fused"], memory[name], f"{memory[name] / memory['naive']:.1%}")
@@ -189,7 +175,9 @@ def models(repeat: int) -> None:
             config = transformers.ModernBertConfig(num_hidden_layers=3, max_position_embeddings=8192)
             made[name] = kind._from_config(config, attn_implementation=name).eval()
         ids = torch.randint(0, 1000, (1, n))
-        seconds = processor_seconds({name: partial(model, ids) for name, model in made.items()}, repeat)
+        seconds = alternate(
+            {name: partial(model, ids) for name, model in made.items()}, repeat, time.process_time
+        )
         one, other = (model(ids).last_hidden_state for model in made.values())
         difference = float((one - other).abs().max())
         rows.append(

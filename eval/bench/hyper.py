@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragembed.encoder import attention
-from ragembed.eval.bench.harness import machine, table
+from ragembed.eval.bench.harness import alternate, machine, table
 from ragembed.threads import set_threads
 
 if TYPE_CHECKING:
@@ -96,18 +96,6 @@ def _weights_norm(query: Tensor, key: Tensor) -> Tensor:
     return size
 
 
-def processor_seconds(runs: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, float]:
-    """Median of each, called in turn after one call that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeat + 1):
-        for name, run in runs.items():
-            started = time.process_time()
-            run()
-            if turn:
-                seconds[name].append(time.process_time() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
 def main() -> None:
     """Print the table."""
     import torch
@@ -135,7 +123,7 @@ def main() -> None:
         )
         runs["hyper, causal"] = partial(hyper, *given, causal)
         with torch.no_grad():
-            seconds = processor_seconds(runs, options.repeat)
+            seconds = alternate(runs, options.repeat, time.process_time)
         errors = _errors(n, kinds, options.seeds)
         for name, took in seconds.items():
             against = seconds["exact, causal" if "causal" in name else "exact"]

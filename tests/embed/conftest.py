@@ -1,4 +1,4 @@
-"""A sentence-transformers model of a few kilobytes, made on the spot: one token per word, 8 dimensions."""
+"""Models of a few kilobytes, made on the spot: of sentence-transformers, one token per word; word vectors; an ELMo."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import pytest
 
 from ragembed.embed.elmo.files import ElmoFiles
 from ragembed.embed.elmo.options import Options
-from ragembed.embed.elmo.weights import shapes
+from ragembed.embed.elmo.weights import Weights, shapes
 
 WORDS = ("cat", "dog", "sat", "mat", "the", "on", "red", "blue", "query", "passage", ":", "ran", "far", "?")
 MakeModel = Callable[..., Path]
+Draw = Callable[[Options], Weights]
 
 
 @pytest.fixture(scope="session")
@@ -67,18 +68,27 @@ def tiny_words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield file
 
 
+def random_weights(options: Options) -> Weights:
+    generator = np.random.default_rng(0)
+    return {
+        name: generator.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(options).items()
+    }
+
+
 @pytest.fixture(scope="session")
-def tiny_elmo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def draw() -> Draw:
+    """A function that gives random weights of an ELMo for options."""
+    return random_weights
+
+
+@pytest.fixture(scope="session")
+def tiny_elmo(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
     """The folder of an ELMo of a few thousand weights, drawn at random."""
     folder = tmp_path_factory.mktemp("models") / "elmo"
     options = Options(
         char_dimension=3, filters=((1, 4), (2, 3)), highways=1, longest_word=12, cells=7, projection=5
     )
-    random = np.random.default_rng(0)
-    weights = {
-        name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(options).items()
-    }
-    ElmoFiles(options, weights, {"tokenizer": {"kind": "cased"}}).save(folder)
+    ElmoFiles(options, draw(options), {"tokenizer": {"kind": "cased"}}).save(folder)
     return folder
 
 

@@ -169,11 +169,11 @@ def from_blocks(chosen: Tensor, n: int, b: int) -> Tensor:
     return place.masked_fill(~there, -1)
 
 
-def block_of(window: int, n: int, given: int | None) -> int:
-    """Queries taken together: what was given, or half of the window, from 32 to 256, and no more than there are."""
+def block_of(window: int, n: int, given: int | None, most: int = MOST_BLOCK) -> int:
+    """Queries taken together: what was given, or half of the window, from 32 to `most`, and no more than there are."""
     if given is not None and given < 1:
         raise SpecError(f"block is {given}", "give 1 or more")
-    half = max(LEAST_BLOCK, min(MOST_BLOCK, window // 2)) if given is None else given
+    half = max(LEAST_BLOCK, min(most, window // 2)) if given is None else given
     return max(1, min(half, n))
 
 

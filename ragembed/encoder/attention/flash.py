@@ -9,12 +9,15 @@ These are to be read. `dot_product` calls the fused kernels that do the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ragembed.encoder.attention.mask import Mask, Tiles
+from ragembed.encoder.attention.kernels import without_padding
+from ragembed.encoder.attention.mask import ALL, Mask, Tiles
+from ragembed.encoder.attention.mechanism import Mechanism
 from ragembed.errors import SpecError
 
 if TYPE_CHECKING:
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
 ROWS, COLUMNS = 256, 512
 """Queries and keys of a tile: of 64 to 1,024 the fastest on a CPU at 4,096 tokens."""
-Order = Literal["keys outside", "queries outside"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Problem:
 
     def of_rows(self, each: Tensor, rows: slice) -> Tensor:
         """``(batch, kv_heads, groups, m, x)`` -> ``(batch, kv_heads, groups * rows, x)``, in float32 at least."""
-        return _wide(each[:, :, :, rows].flatten(2, 3))
+        return wide(each[:, :, :, rows].flatten(2, 3))
 
     def scores(self, q: Tensor, k: Tensor, rows: slice, columns: slice) -> Tensor:
         """Scaled inner products of a tile, minus infinity where the mask says so."""
@@ -70,77 +72,24 @@ def _cut(whole: slice, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, whole.stop))
 
 
-def _wide(each: Tensor) -> Tensor:
+def wide(each: Tensor) -> Tensor:
     import torch
 
     return each if each.dtype == torch.float64 else each.float()
-
-
-def forward_keys_outside(p: Problem) -> tuple[Tensor, Tensor]:
-    """FlashAttention 1 (Dao et al. 2022, Algorithm 1): for each tile of keys all tiles of queries.
-
-    A query's result is normalised after every tile, and goes to memory and back with its maximum and its sum.
-    """
-    import torch
-
-    q = _wide(p.query)
-    out = q.new_zeros(*q.shape[:4], p.value.shape[3])
-    highest, total = (q.new_full((*q.shape[:4], 1), start) for start in (-math.inf, 0.0))
-    for columns in p.column_tiles():
-        k, v = _wide(p.key[:, :, columns]), _wide(p.value[:, :, columns])
-        for rows in p.row_tiles():
-            s = p.scores(p.of_rows(p.query, rows), k, rows, columns)
-            before, mass = (p.of_rows(each, rows) for each in (highest, total))
-            now = torch.maximum(before, s.amax(dim=-1, keepdim=True))
-            weights = torch.exp(s - _finite(now))
-            kept = torch.exp(before - _finite(now)) * mass
-            mass = kept + weights.sum(dim=-1, keepdim=True)
-            mixed = (kept * p.of_rows(out, rows) + weights @ v) / mass.masked_fill(mass == 0, 1)
-            for whole, part in ((out, mixed), (highest, now), (total, mass)):
-                whole[:, :, :, rows] = part.unflatten(2, (p.groups, -1))
-    return out, (highest + total.log()).squeeze(-1)
-
-
-def forward_queries_outside(p: Problem) -> tuple[Tensor, Tensor]:
-    """FlashAttention 2 (Dao 2023, Algorithm 1): for each tile of queries all tiles of keys.
-
-    The result stays where it is computed and is divided once, at the end; tiles of queries need nothing of one another,
-    so that they go to different processors.
-    """
-    import torch
-
-    q = _wide(p.query)
-    out = q.new_zeros(*q.shape[:4], p.value.shape[3])
-    lse = q.new_full(q.shape[:4], -math.inf)
-    for rows in p.row_tiles():
-        q = p.of_rows(p.query, rows)
-        mixed = q.new_zeros(*q.shape[:3], p.value.shape[3])
-        highest, mass = (q.new_full((*q.shape[:3], 1), start) for start in (-math.inf, 0.0))
-        for columns in p.column_tiles(rows):
-            s = p.scores(q, _wide(p.key[:, :, columns]), rows, columns)
-            now = torch.maximum(highest, s.amax(dim=-1, keepdim=True))
-            weights = s.sub_(_finite(now)).exp_()
-            kept = torch.exp(highest - _finite(now))
-            mass = kept * mass + weights.sum(dim=-1, keepdim=True)
-            mixed = mixed.mul_(kept).add_(weights @ _wide(p.value[:, :, columns]))
-            highest = now
-        out[:, :, :, rows] = (mixed / mass.masked_fill(mass == 0, 1)).unflatten(2, (p.groups, -1))
-        lse[:, :, :, rows] = (highest + mass.log()).squeeze(-1).unflatten(2, (p.groups, -1))
-    return out, lse
 
 
 def backward(p: Problem, out: Tensor, lse: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query, key and value (Dao 2023, Algorithm 2), the weights of each tile computed again."""
     import torch
 
-    delta = (_wide(grad) * _wide(out)).sum(dim=-1, keepdim=True)  # of the softmax, for each query
-    d_query, d_key, d_value = (torch.zeros_like(_wide(each)) for each in (p.query, p.key, p.value))
+    delta = (wide(grad) * wide(out)).sum(dim=-1, keepdim=True)  # of the softmax, for each query
+    d_query, d_key, d_value = (torch.zeros_like(wide(each)) for each in (p.query, p.key, p.value))
     for rows in p.row_tiles():
         q, d_out, above = (p.of_rows(each, rows) for each in (p.query, grad, delta))
-        norm = _finite(p.of_rows(lse[..., None], rows))
+        norm = finite(p.of_rows(lse[..., None], rows))
         d_q = torch.zeros_like(q)
         for columns in p.column_tiles(rows):
-            k, v = _wide(p.key[:, :, columns]), _wide(p.value[:, :, columns])
+            k, v = wide(p.key[:, :, columns]), wide(p.value[:, :, columns])
             weights = p.scores(q, k, rows, columns).sub_(norm).exp_()
             d_value[:, :, columns] += weights.transpose(-1, -2) @ d_out
             d_scores = (d_out @ v.transpose(-1, -2)).sub_(above).mul_(weights).mul_(p.scale)
@@ -150,27 +99,42 @@ def backward(p: Problem, out: Tensor, lse: Tensor, grad: Tensor) -> tuple[Tensor
     return d_query, d_key, d_value
 
 
-def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Mask,
-    order: Order,
-    scale: float | None = None,
-    tile: tuple[int, int] = (ROWS, COLUMNS),
-) -> tuple[Tensor, Tensor]:
-    """The result and its `lse` ``(batch, heads, m)``, which a gradient goes through only by the result."""
-    if min(tile) < 1:
-        raise SpecError(f"tile is {tile}", "give 1 or more queries and keys")
-    batch, heads, m, d = query.shape
-    where = mask.tiles(batch, m, key.shape[2], query.device)
-    grouped = query.unflatten(1, (key.shape[1], heads // key.shape[1]))
-    scale = 1 / math.sqrt(d) if scale is None else scale
-    out, lse = _function().apply(grouped, key, value, where, scale, tile, order)
-    return out.flatten(1, 2), lse.flatten(1, 2)
+class Tiled(Mechanism):
+    """Subclasses say in which order they go over the tiles."""
+
+    exact: ClassVar[bool] = True
+    honours: ClassVar[frozenset[str]] = ALL
+    time: ClassVar[str] = "O(n² d)"
+    memory: ClassVar[str] = "O(n + tile)"
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Mask,
+        *,
+        tile: tuple[int, int] = (ROWS, COLUMNS),
+        scale: float | None = None,
+    ) -> Tensor:
+        """`tile`: queries and keys of a tile. `scale`: None: 1 / sqrt(d)."""
+        if min(tile) < 1:
+            raise SpecError(f"tile is {tile}", "give 1 or more queries and keys")
+        key, value = without_padding(mask, key, value)
+        batch, heads, m, d = query.shape
+        where = mask.tiles(batch, m, key.shape[2], query.device)
+        grouped = query.unflatten(1, (key.shape[1], heads // key.shape[1]))
+        scale = 1 / math.sqrt(d) if scale is None else scale
+        out: Tensor = _function().apply(grouped, key, value, where, scale, tile, self.forward)
+        return out.flatten(1, 2)
+
+    @staticmethod
+    @abstractmethod
+    def forward(p: Problem) -> tuple[Tensor, Tensor]:
+        """The result ``(batch, kv_heads, groups, m, e)`` and its `lse` ``(batch, kv_heads, groups, m)``."""
 
 
-def _finite(highest: Tensor) -> Tensor:
+def finite(highest: Tensor) -> Tensor:
     """0 for minus infinity: the maximum of a row that sees nothing, of which nothing may be taken off."""
     return highest.masked_fill(highest == -math.inf, 0)
 
@@ -189,20 +153,18 @@ def _function() -> Any:
             mask: Tiles,
             scale: float,
             tile: tuple[int, int],
-            order: Order,
-        ) -> tuple[Tensor, Tensor]:
-            problem = Problem(query, key, value, mask, scale, *tile)
-            out, lse = (forward_keys_outside if order == "keys outside" else forward_queries_outside)(problem)
+            run: Callable[[Problem], tuple[Tensor, Tensor]],
+        ) -> Tensor:
+            out, lse = run(Problem(query, key, value, mask, scale, *tile))
             out = out.to(query.dtype)
             ctx.save_for_backward(query, key, value, out, lse)
             ctx.rest = mask, scale, tile
-            ctx.mark_non_differentiable(lse)
-            return out, lse
+            return out
 
         @staticmethod
         @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
         def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-            ctx: Any, grad: Tensor, *_: Any
+            ctx: Any, grad: Tensor
         ) -> tuple[Tensor | None, ...]:
             query, key, value, out, lse = ctx.saved_tensors
             mask, scale, tile = ctx.rest

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention import flash
-from ragembed.encoder.attention.kernels import without_padding
-from ragembed.encoder.attention.mask import ALL, Mask
-from ragembed.encoder.attention.mechanism import Mechanism
+from ragembed.encoder.attention.flash import Problem, Tiled, finite, wide
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Flash2(Mechanism):
+class Flash2(Tiled):
     """As `flash1`, with each result finished before the next is begun, and divided once."""
 
     name: ClassVar[str] = "flash2"
-    exact: ClassVar[bool] = True
-    honours: ClassVar[frozenset[str]] = ALL
     paper: ClassVar[str] = "Dao 2023, Algorithms 1 and 2"
-    time: ClassVar[str] = "O(n² d)"
-    memory: ClassVar[str] = "O(n + tile)"
     advice: ClassVar[str] = "to read what the fused kernels behind dot_product do"
 
-    def attend(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        mask: Mask,
-        *,
-        tile: tuple[int, int] = (flash.ROWS, flash.COLUMNS),
-        scale: float | None = None,
-    ) -> Tensor:
-        """`tile`: queries and keys of a tile."""
-        key, value = without_padding(mask, key, value)
-        return flash.attend(query, key, value, mask, "queries outside", scale, tile)[0]
+    @staticmethod
+    def forward(p: Problem) -> tuple[Tensor, Tensor]:
+        """FlashAttention 2 (Dao 2023, Algorithm 1): for each tile of queries all tiles of keys.
+
+        The result stays where it is computed and is divided once, at the end; tiles of queries need nothing of one
+        another, so that they go to different processors.
+        """
+        import torch
+
+        q = wide(p.query)
+        out = q.new_zeros(*q.shape[:4], p.value.shape[3])
+        lse = q.new_full(q.shape[:4], -math.inf)
+        for rows in p.row_tiles():
+            q = p.of_rows(p.query, rows)
+            mixed = q.new_zeros(*q.shape[:3], p.value.shape[3])
+            highest, mass = (q.new_full((*q.shape[:3], 1), start) for start in (-math.inf, 0.0))
+            for columns in p.column_tiles(rows):
+                s = p.scores(q, wide(p.key[:, :, columns]), rows, columns)
+                now = torch.maximum(highest, s.amax(dim=-1, keepdim=True))
+                weights = s.sub_(finite(now)).exp_()
+                kept = torch.exp(highest - finite(now))
+                mass = kept * mass + weights.sum(dim=-1, keepdim=True)
+                mixed = mixed.mul_(kept).add_(weights @ wide(p.value[:, :, columns]))
+                highest = now
+            out[:, :, :, rows] = (mixed / mass.masked_fill(mass == 0, 1)).unflatten(2, (p.groups, -1))
+            lse[:, :, :, rows] = (highest + mass.log()).squeeze(-1).unflatten(2, (p.groups, -1))
+        return out, lse

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from ragembed.encoder.attention.blocks import as_many, block_of
 from ragembed.encoder.attention.kernels import fused, without_padding
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4096
 """Queries that go through the kernel together: with all at once memory for masks grows, and time faster than n."""
-_LEAST_BLOCK, _MOST_BLOCK = 32, 64
+_MOST_BLOCK = 64
 """On a CPU 64 is the fastest for windows of 64 on either side and more, from 4,096 tokens on; 256 takes 1.6 times as
 long."""
 
@@ -56,14 +57,9 @@ class SlidingWindow(Mechanism):
 
         if mask.window is None:
             raise SpecError("sliding_window got no window", "give Mask(window=(left, right))")
-        batch, _, m, _ = query.shape
-        n = key.shape[2]
-        if m != n:
-            raise SpecError(f"sliding_window got {m} queries of {n} keys", "give as many, or use dot_product")
+        batch, n = len(query), as_many(self.name, query, key)
         left, right = min(mask.window[0], n), 0 if mask.causal else min(mask.window[1], n)
-        b = _block(left + right, n) if block is None else block
-        if b < 1:
-            raise SpecError(f"block is {b}", "give 1 or more")
+        b = block_of(left + right, n, block, _MOST_BLOCK)
         if n == 0:
             return fused(query, key, value, scale=scale)
         key, value = without_padding(mask, key, value)
@@ -89,12 +85,7 @@ class SlidingWindow(Mechanism):
 
 def pays(window: tuple[int, int], n: int) -> bool:
     """Whether a band is faster than the whole matrix at `n` tokens: from about twice a block with its window on."""
-    return n > 2 * (_block(sum(window), n) + sum(window))
-
-
-def _block(window: int, n: int) -> int:
-    half = max(_LEAST_BLOCK, min(_MOST_BLOCK, window // 2))
-    return max(1, min(half, n))
+    return n > 2 * (block_of(sum(window), n, None, _MOST_BLOCK) + sum(window))
 
 
 def _overlapping(padded: Tensor, blocks: int, b: int, wide: int) -> Tensor:

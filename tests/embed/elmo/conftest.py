@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ragembed.embed.elmo.files import ElmoFiles
 from ragembed.embed.elmo.options import Options
-from ragembed.embed.elmo.weights import Weights, shapes
+from ragembed.embed.elmo.weights import Weights
 
 OPTIONS = Options(
     char_dimension=3,
@@ -28,23 +27,10 @@ OPTIONS = Options(
 Draw = Callable[[Options], Weights]
 
 
-def random_weights(options: Options) -> Weights:
-    generator = np.random.default_rng(0)
-    return {
-        name: generator.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(options).items()
-    }
-
-
 @pytest.fixture(scope="session")
-def draw() -> Draw:
-    """A function that gives random weights for options."""
-    return random_weights
-
-
-@pytest.fixture(scope="session")
-def tiny() -> ElmoFiles:
+def tiny(draw: Draw) -> ElmoFiles:
     """The model."""
-    return ElmoFiles(OPTIONS, random_weights(OPTIONS), {"tokenizer": {"kind": "cased"}})
+    return ElmoFiles(OPTIONS, draw(OPTIONS), {"tokenizer": {"kind": "cased"}})
 
 
 @pytest.fixture(scope="session")
