@@ -43,23 +43,29 @@ class HashedFile:
 
 @contextlib.contextmanager
 def durable_file(path: Path) -> Iterator[HashedFile]:
-    """A file to write piece by piece under a temporary name; at the end fsync, rename, fsync of the folder.
+    """A file to write piece by piece, as `replacing` does it.
 
     Raises `StoreError` where the disk does not take it.
     """
+    with unwritable(path), replacing(path) as file:
+        yield HashedFile(file)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write under a temporary name; at the end fsync, rename, fsync of the folder."""
     temporary = path.with_name(path.name + ".tmp")
-    with unwritable(path):
-        try:
-            with temporary.open("wb") as file:
-                yield HashedFile(file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):  # what fails here failed before, and the next writer sweeps
-                temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # what fails here failed before, and the next writer sweeps
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager

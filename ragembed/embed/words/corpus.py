@@ -8,7 +8,6 @@ not by the tokens: at most ten million words are held, and eight bytes for each 
 from __future__ import annotations
 
 import json
-import os
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from ragembed.embed.words.tokens import Tokenizer
 from ragembed.errors import EmbeddingError
+from ragembed.index.files import replacing
 
 Ids = NDArray[np.int32]
 Number = TypeVar("Number", bound=np.generic)
@@ -116,7 +116,8 @@ class TokenCorpus:
         }
         for name in ("raw.i32", "raw_offsets.i64"):
             (folder / name).unlink(missing_ok=True)
-        write_durably(folder / _STATE, json.dumps(state).encode())
+        with replacing(folder / _STATE) as file:
+            file.write(json.dumps(state).encode())
         return cls.open(folder)
 
     @classmethod
@@ -261,13 +262,3 @@ def _renumber(raw: RawTokens, numbers: Ids, folder: Path) -> None:
             kept += int(before[-1])
         offsets[np.asarray(raw.offsets) == len(raw.ids)] = kept
     (folder / "offsets.i64").write_bytes(offsets.tobytes())
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write the file `path`, whole or not at all, so that it stays after a power cut."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

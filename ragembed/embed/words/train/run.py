@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragembed.embed.words.corpus import TokenCorpus, write_durably
+from ragembed.embed.words.corpus import TokenCorpus
 from ragembed.embed.words.train.base import Start, Tell, Trainer, check_finite
 from ragembed.embed.words.train.checkpoint import STATE, latest_checkpoint, write_checkpoint, write_state
 from ragembed.embed.words.train.reading import Reading
@@ -27,6 +27,7 @@ from ragembed.embed.words.train.update import ROOM, recorded_reading, start_from
 from ragembed.embed.words.train.work_folder import CHECKPOINT, claim, mark, put_in_place, work_folder
 from ragembed.embed.words.vectors import WordVectors
 from ragembed.errors import EmbeddingError, StoreError
+from ragembed.index.files import replacing
 
 if TYPE_CHECKING:
     from ragembed.embed.words.train.drift import Drift
@@ -176,7 +177,8 @@ class _Run:
             shutil.rmtree(files, ignore_errors=True)
         files.mkdir(exist_ok=True)
         told = {"source": json.dumps(source, sort_keys=True), "digest": digest}
-        write_durably(self.work / "source.json", json.dumps(told).encode())
+        with replacing(self.work / "source.json") as file:
+            file.write(json.dumps(told).encode())
         self.trainer.prepare(corpus, files, self.start, self.watch.tell)
         prepared = time.perf_counter()
         losses = self._rounds(digest)

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ragembed.embed.words.corpus import write_durably
 from ragembed.embed.words.train.checkpoint import STATE, latest_checkpoint
 from ragembed.errors import RagembedError, StoreError
+from ragembed.index.files import replacing
 from ragembed.index.lock import LOCK_NAME, write_lock
 
 CHECKPOINT = "checkpoint"
@@ -89,7 +89,8 @@ def claim(work: Path, plan: dict[str, Any], *, restart: bool) -> None:
             "repeat that command to go on with it, or add --restart to drop it",
         )
     _clear(work)
-    write_durably(work / _PLAN, json.dumps({**plan, _NUMBER: secrets.token_hex(8)}).encode() + b"\n")
+    with replacing(work / _PLAN) as file:
+        file.write(json.dumps({**plan, _NUMBER: secrets.token_hex(8)}).encode() + b"\n")
 
 
 def mark(work: Path, model: Path) -> None:
