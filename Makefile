@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo setup test check format types bench clean
+.PHONY: help demo setup test check format types bench bench-attention clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -54,12 +54,15 @@ types: $(VENV)/.all  ## mypy --strict and pyright
 	$(BIN)/mypy -p ragembed
 	$(BIN)/pyright
 
-bench: $(VENV)/.bench  ## run the benchmarks against the peers (hours; glove also wants --theirs)
-	for name in attention bm25 chunking compare concurrency elmo explain filters hyper identity indexing kill measures memory minilm \
-		noop pooling published quality search significance spans startup sync testsets trec word2vec word_files \
-		word_retrieval; do \
-		$(BIN)/python -m ragembed.eval.bench.$$name || exit 1; \
-	done
+run = for name in $(1); do $(BIN)/python -m ragembed.eval.bench.$$name || exit 1; done
+
+bench: $(VENV)/.bench bench-attention  ## run the benchmarks against the peers (hours; glove also wants --theirs)
+	$(call run,bm25 chunking compare concurrency elmo explain filters identity indexing kill measures memory minilm noop \
+		pooling published quality search significance spans startup sync testsets trec word2vec word_files \
+		word_retrieval)
+
+bench-attention: $(VENV)/.bench  ## measure attention, and draw the figures of docs/attention.md
+	$(call run,attention hyper grouped streaming distributed attention_curves attention_figures)
 
 clean:  ## remove what the targets made
 	rm -rf demo build/types .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

@@ -8,6 +8,7 @@
     ├── DatasetError           a test collection, queries file, qrels or run is malformed
     ├── EmbeddingError         an embedder cannot embed (not fitted, wrong dimension, NaN)
     ├── QueryError             a query or its options make no sense (empty text, k < 1)
+    ├── PeerError              another process of a group is gone or does not answer
     └── StoreError             anything about an index on disk
         ├── NotAnIndexError    the folder is no index
         ├── VersionError       the index was written in another format version
@@ -60,6 +61,10 @@ class EmbeddingError(RagembedError):
 
 class QueryError(RagembedError, ValueError):
     """A query or its options make no sense."""
+
+
+class PeerError(RagembedError):
+    """Another process of a group is gone or does not answer."""
 
 
 class StoreError(RagembedError):

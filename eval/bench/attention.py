@@ -3,7 +3,7 @@
 In turns, after one that is not counted, in processor time, on one thread: 12 heads of 64 numbers, no gradient. Beside
 each ratio stands the ideal one, n / (left + right + 1), of a window; the rest is what blocks compute and mask away.
 
-    python -m ragembed.eval.bench.attention [--lengths 4096,8192] [--repeat 3] [--only windows,growth,flash,models]
+    python -m ragembed.eval.bench.attention [--lengths 4096,8192] [--repeat 3] [--only windows,growth]
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragembed.encoder import attention
-from ragembed.eval.bench.harness import alternate, machine, table
+from ragembed.eval.bench.harness import alternate, machine, peak_rise, table
 from ragembed.threads import set_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 HEADS, SIZE = 12, 64
-PARTS = ("windows", "growth", "flash", "models")
+PARTS = ("windows", "growth", "flash", "longformer", "models")
 
 
 def tensors(n: int, dtype: Any) -> list[Tensor]:
@@ -146,16 +145,57 @@ def peak(name: str) -> None:
     q, k, v = tensors(4096, torch.float32)
     run: Any = dense if name == "fused" else naive if name == "naive" else attention.get(name)
     run(*(each[:, :, :128] for each in (q, k, v)))  # whatever is loaded by the first call
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
-    before = _held("VmHWM")
-    run(q, k, v)
-    print(_held("VmHWM") - before)
+    print(peak_rise(lambda: run(q, k, v)))
 
 
-def _held(what: str) -> float:
-    """MB, as Linux tells it of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1024
+def longformer(repeat: int) -> None:
+    """Longformer's attention as transformers has it and as ours, of the same tokens, one of them global.
+
+    The layer of transformers has projections in it; what gives back its input in their place leaves the attention alone.
+    """
+    import torch
+    from transformers import LongformerConfig
+    from transformers.models.longformer.modeling_longformer import LongformerSelfAttention
+
+    class Given(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self, copy: bool) -> None:
+            super().__init__()
+            self.copy = copy
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x.clone() if self.copy else x
+
+    ours, rows = attention.get("longformer"), []
+    for side in (64, 256):
+        config = LongformerConfig(
+            hidden_size=HEADS * SIZE, num_attention_heads=HEADS, attention_window=[2 * side],
+            attention_probs_dropout_prob=0.0,
+        )  # fmt: skip
+        layer: Any = LongformerSelfAttention(config, 0).eval()  # type: ignore[no-untyped-call]
+        for name, each in list(layer.named_children()):
+            if isinstance(each, torch.nn.Linear):
+                setattr(layer, name, Given(copy="query" in name))  # which the layer writes over
+        for n in (2048, 4096):
+            hidden = torch.randn(1, n, HEADS * SIZE) / 2
+            first = torch.zeros(1, n, dtype=torch.bool)
+            first[:, 0] = True
+            given = {
+                "attention_mask": first.float() * 10000, "is_index_masked": torch.zeros_like(first),
+                "is_index_global_attn": first, "is_global_attn": True,
+            }  # fmt: skip
+            x = hidden.unflatten(-1, (HEADS, SIZE)).transpose(1, 2)
+            mask = attention.Mask(window=(side, side), global_tokens=[0])
+            runs: dict[str, Callable[[], Any]] = {
+                "theirs": partial(layer, hidden, **given),
+                "ours": partial(ours, x, x, x, mask),
+            }
+            seconds = alternate(runs, repeat, time.process_time)
+            difference = (runs["theirs"]()[0] - runs["ours"]().transpose(1, 2).flatten(2)).abs().max()
+            rows.append(
+                (n, side, *(1000 * s for s in seconds.values()), seconds["theirs"] / seconds["ours"],
+                 float(difference))
+            )  # fmt: skip
+    table(("n", "window to each side", "transformers' ms", "ours ms", "ratio", "largest difference"), rows)
 
 
 def models(repeat: int) -> None:
@@ -209,6 +249,7 @@ def main() -> None:
             "windows": lambda: windows([int(n) for n in options.lengths.split(",")], options.repeat),
             "growth": lambda: growth(options.repeat),
             "flash": lambda: flash(options.repeat),
+            "longformer": lambda: longformer(options.repeat),
             "models": lambda: models(options.repeat),
         }
         for name in options.only.split(","):

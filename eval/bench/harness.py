@@ -65,6 +65,19 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def peak_rise(run: Callable[[], object]) -> float:
+    """MB by which `run` raises this process's resident peak over what is held now (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
+    before = _resident_peak()
+    run()
+    return _resident_peak() - before
+
+
+def _resident_peak() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a Markdown table; floats with three significant digits."""
     print("| " + " | ".join(header) + " |")

@@ -245,6 +245,20 @@ def test_the_bias_of_t5() -> None:
     assert torch.equal(ours.permute(2, 0, 1), theirs)
 
 
+def test_the_bias_of_mpnet() -> None:
+    """That of T5 with its 32 buckets to 128, the same for all layers."""
+    mpnet = theirs_in("mpnet")
+    torch.manual_seed(0)
+    config = mpnet.MPNetConfig(
+        hidden_size=16, num_attention_heads=4, num_hidden_layers=1, intermediate_size=8, vocab_size=9
+    )
+    encoder = mpnet.MPNetEncoder(config)
+    encoder.relative_attention_bias.weight.data.normal_()
+    theirs = encoder.compute_position_bias(torch.zeros(1, 300, 16))[0]
+    ours = encoder.relative_attention_bias.weight[positions.t5_buckets(positions.relative(300, 300))]
+    assert torch.equal(ours.permute(2, 0, 1), theirs)
+
+
 def test_distances_of_fewer_queries() -> None:
     """Two queries stand at places 1 and 2 of three."""
     assert positions.relative(2, 3).tolist() == [[-1, 0, 1], [-2, -1, 0]]

@@ -20,6 +20,8 @@ MECHANISMS: Registry[Mechanism] = Registry(
     {
         "additive": "ragembed.encoder.attention.additive:Additive",
         "bigbird": "ragembed.encoder.attention.bigbird:BigBird",
+        "bp": "ragembed.encoder.attention.bp:BP",
+        "burst": "ragembed.encoder.attention.distributed.burst:Burst",
         "dot_product": "ragembed.encoder.attention.dot_product:DotProduct",
         "flash1": "ragembed.encoder.attention.flash1:Flash1",
         "flash2": "ragembed.encoder.attention.flash2:Flash2",
@@ -28,9 +30,11 @@ MECHANISMS: Registry[Mechanism] = Registry(
         "linformer": "ragembed.encoder.attention.linformer:Linformer",
         "longformer": "ragembed.encoder.attention.longformer:Longformer",
         "performer": "ragembed.encoder.attention.performer:Performer",
+        "ring": "ragembed.encoder.attention.distributed.ring:Ring",
         "sinks": "ragembed.encoder.attention.sinks:Sinks",
         "sliding_window": "ragembed.encoder.attention.sliding_window:SlidingWindow",
         "strided": "ragembed.encoder.attention.strided:Strided",
+        "ulysses": "ragembed.encoder.attention.distributed.ulysses:Ulysses",
     },
 )
 

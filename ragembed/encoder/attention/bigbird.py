@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BigBird(Mechanism):
-    """Window, global and random blocks; the same ones for all heads and rows."""
+    """Window, global and random blocks; drawn ones are the same for all heads and rows."""
 
     name: ClassVar[str] = "bigbird"
     exact: ClassVar[bool] = False
@@ -40,21 +40,44 @@ class BigBird(Mechanism):
         ends: tuple[int, int] = (1, 1),
         random: int = 3,
         seed: int = 0,
+        table: Tensor | None = None,
         scale: float | None = None,
     ) -> Tensor:
         """Options.
 
         Args:
+            query: ``(batch, heads, n, d)``.
+            key: ``(batch, kv_heads, n, d)``.
+            value: ``(batch, kv_heads, n, e)``.
+            mask: causal, keep and lengths.
             block: Tokens of a block.
             near: Blocks seen to either side.
             ends: Global blocks at the start and the end of a row: ``(1, 1)``.
             random: Blocks drawn for each block among those that it does not see anyway; with `causal` among earlier.
             seed: Of the draw, which depends on the length, too.
+            table: Random blocks that were drawn elsewhere: the number of each ``(blocks, some)``, or for each head
+                ``(heads, blocks, some)``, -1 for none; `random` and `seed` then have no say. A block that is seen
+                anyway weighs no more for it. (Out of training, the block-sparse layer of transformers names block 0
+                each time, and weighs it 1 + `random` times.)
             scale: None: 1 / sqrt(d).
         """
-        n = as_many(self.name, query, key)
-        chosen = _blocks(n, mask.causal, block, near, ends, random, seed).to(query.device)
-        return over_blocks(query, key, value, mask, chosen, block, scale=scale)
+        import torch
+
+        n, heads = as_many(self.name, query, key), query.shape[1]
+        near_and_ends = _fixed(n, block, near, ends)
+        if table is None:
+            chosen = near_and_ends | _drawn(near_and_ends, mask.causal, random, seed)
+        else:
+            chosen = near_and_ends | _given(table, len(near_and_ends), heads)
+        chosen = chosen.to(query.device)
+        if chosen.ndim == 2:
+            return over_blocks(query, key, value, mask, chosen, block, scale=scale)
+        found = []
+        for head, own in enumerate(chosen):
+            shared = head * key.shape[1] // heads
+            q, k, v = query[:, [head]], key[:, [shared]], value[:, [shared]]
+            found.append(over_blocks(q, k, v, mask, own, block, scale=scale))
+        return torch.cat(found, dim=1)
 
     def pattern(
         self,
@@ -68,26 +91,52 @@ class BigBird(Mechanism):
         seed: int = 0,
     ) -> Tensor:
         """Which key each query sees ``(n, n)`` under a mask of one row."""
-        chosen = _blocks(n, mask is not None and mask.causal, block, near, ends, random, seed)
+        chosen = _fixed(n, block, near, ends)
+        chosen = chosen | _drawn(chosen, mask is not None and mask.causal, random, seed)
         return by_token(chosen, n, block, mask)
 
 
-def _blocks(
-    n: int, causal: bool, block: int, near: int, ends: tuple[int, int], random: int, seed: int
-) -> Tensor:
-    """Which block each block sees ``(blocks, blocks)``."""
+def _fixed(n: int, block: int, near: int, ends: tuple[int, int]) -> Tensor:
+    """Which block each block sees ``(blocks, blocks)``, but for random ones."""
     import torch
 
     if block < 1:
         raise SpecError(f"block is {block}", "give 1 or more")
-    if min(near, random, *ends) < 0:
-        raise SpecError(f"near, ends and random are {near}, {ends} and {random}", "give numbers from 0")
+    if min(near, *ends) < 0:
+        raise SpecError(f"near and ends are {near} and {ends}", "give numbers from 0")
     count = -(-n // block)
     own, other = torch.arange(count)[:, None], torch.arange(count)[None, :]
     seen = (own - other).abs() <= near
     for end in (own, other):
         seen = seen | (end < ends[0]) | (end >= count - ends[1])
-    free = ~seen & (other <= own) if causal else ~seen
-    draw = torch.rand(count, count, generator=torch.Generator().manual_seed(seed)).masked_fill(~free, -1)
-    picked = draw.topk(min(random, count), dim=1).indices
-    return seen | (torch.zeros_like(seen).scatter(1, picked, True) & free)
+    return seen
+
+
+def _drawn(seen: Tensor, causal: bool, random: int, seed: int) -> Tensor:
+    """`random` more blocks for each, of those that it does not see."""
+    import torch
+
+    if random < 0:
+        raise SpecError(f"random is {random}", "give 0 or more")
+    free = (~seen).tril() if causal else ~seen
+    draw = torch.rand(seen.shape, generator=torch.Generator().manual_seed(seed)).masked_fill(~free, -1)
+    picked = draw.topk(min(random, len(seen)), dim=1).indices
+    return torch.zeros_like(seen).scatter(1, picked, True) & free
+
+
+def _given(table: Tensor, blocks: int, heads: int) -> Tensor:
+    """``(blocks, some)`` or ``(heads, blocks, some)`` of numbers -> bool ``(blocks, blocks)`` or one for each head."""
+    import torch
+
+    if table.shape[:-1] not in ((blocks,), (heads, blocks)):
+        raise SpecError(
+            f"a table of shape {tuple(table.shape)} for {blocks} blocks of {heads} heads",
+            "give (blocks, some) or (heads, blocks, some)",
+        )
+    if table.numel() and not (int(table.min()) >= -1 and int(table.max()) < blocks):
+        raise SpecError(
+            f"a table names blocks from {int(table.min())} to {int(table.max())}",
+            f"give numbers below {blocks}, or -1 for none",
+        )
+    found = torch.zeros(*table.shape[:-1], blocks + 1, dtype=torch.bool)
+    return found.scatter(-1, table.cpu().long() % (blocks + 1), True)[..., :blocks]

@@ -6,6 +6,7 @@ query sees which key. Queries that see everything are left to one dense call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,9 +41,19 @@ class Layout:
 
 
 def blocked(
-    query: Tensor, key: Tensor, value: Tensor, layout: Layout, allowed: Rule, *, scale: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    layout: Layout,
+    allowed: Rule,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
 ) -> Tensor:
-    """Attention of one row ``(heads, n, d)``, n from 1: time O(n wide d), ``wide`` that of the table."""
+    """Attention of one row ``(heads, n, d)``, n from 1: time O(n wide d), ``wide`` that of the table.
+
+    There may be more keys than queries. `bias` ``(keys,)`` is added to the logits; it has no gradient.
+    """
     import torch
     import torch.nn.functional as functional
 
@@ -61,8 +72,10 @@ def blocked(
             each.index_select(1, place.flatten()).unflatten(1, (-1, wide)).transpose(0, 1)
             for each in (key, value)
         )
-        seen = seen.expand(-1, b, -1)[:, None]
-        parts.append(fused(queries[first : first + step], k, v, seen, scale=scale))
+        seen = seen.expand(-1, b, -1)
+        if bias is not None:
+            seen = bias[place].masked_fill(~seen, -math.inf)
+        parts.append(fused(queries[first : first + step], k, v, seen[:, None], scale=scale))
     found = torch.cat(parts)  # (blocks, heads, b, e)
     return found.transpose(0, 1).flatten(1, 2)[:, :n]
 
@@ -136,8 +149,6 @@ def over_blocks(
     import torch
 
     n = key.shape[2]
-    if n == 0:
-        return fused(query, key, value, scale=scale)
     key, value = without_padding(mask, key, value)
     full = chosen.all(1)
     same = torch.eye(len(chosen), dtype=torch.bool, device=chosen.device)

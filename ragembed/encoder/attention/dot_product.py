@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar
 
 from ragembed.encoder.attention.kernels import fused, without_padding
@@ -19,8 +21,8 @@ class DotProduct(Mechanism):
     exact: ClassVar[bool] = True
     honours: ClassVar[frozenset[str]] = ALL
     paper: ClassVar[str] = "Vaswani et al. 2017, equation 1; shared keys: Shazeer 2019, Ainslie et al. 2023"
-    time: ClassVar[str] = "O(n² d)"
-    memory: ClassVar[str] = "O(n); a mask other than causal O(n²) bits"
+    time: ClassVar[str] = "O(n² d), n that of a document"
+    memory: ClassVar[str] = "O(n); a mask of more than causal and documents O(n²) bits"
     advice: ClassVar[str] = "up to some 1,000 tokens, and wherever every token has to see every other"
 
     def attend(
@@ -28,6 +30,32 @@ class DotProduct(Mechanism):
     ) -> Tensor:
         """`scale` of the inner products; None: 1 / sqrt(d)."""
         batch, _, m, _ = query.shape
-        allowed = mask.allowed(batch, m, key.shape[2], query.device)
+        n = key.shape[2]
+        if mask.lengths is not None and mask.global_tokens is None and batch and n:
+            return self._each_document(query, key, value, mask, scale)
+        if mask.asks == ["causal"] and m == n:
+            return fused(query, key, value, causal=True, scale=scale)
+        allowed = mask.allowed(batch, m, n, query.device)
         key, value = without_padding(mask, key, value)
         return fused(query, key, value, None if allowed is None else allowed[:, None], scale=scale)
+
+    def _each_document(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float | None
+    ) -> Tensor:
+        """One after the other, so that none is multiplied with what it does not see."""
+        import torch
+
+        rows = mask.document_lengths
+        texts = [slice(0, len(query))] if len(rows) == 1 else [slice(at, at + 1) for at in range(len(rows))]
+        found = []
+        for text, lengths in zip(texts, rows, strict=True):
+            q, k, v = (each[text] for each in (query, key, value))
+            ends = list(accumulate(lengths))
+            results = []
+            for start, end in zip([0, *ends], ends, strict=False):
+                if start < end:
+                    keep = None if mask.keep is None else mask.keep[text, start:end]
+                    own = q[:, :, start:end], k[:, :, start:end], v[:, :, start:end]
+                    results.append(self.attend(*own, replace(mask, lengths=None, keep=keep), scale=scale))
+            found.append(torch.cat(results, dim=2))
+        return torch.cat(found) if len(found) > 1 else found[0]

@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ragembed.encoder.attention.kernels import without_padding
-from ragembed.encoder.attention.mask import ALL, Mask, Tiles
+from ragembed.encoder.attention.mask import ALL, Mask, Part, Tiles
 from ragembed.encoder.attention.mechanism import Mechanism
 from ragembed.errors import SpecError
 
@@ -36,10 +36,10 @@ class Problem:
     key: Tensor
     """``(batch, kv_heads, n, d)``"""
     value: Tensor
-    mask: Tiles
+    mask: Tiles | Part
     scale: float
-    rows: int
-    columns: int
+    rows: int = ROWS
+    columns: int = COLUMNS
 
     @property
     def groups(self) -> int:
@@ -78,12 +78,28 @@ def wide(each: Tensor) -> Tensor:
     return each if each.dtype == torch.float64 else each.float()
 
 
-def backward(p: Problem, out: Tensor, lse: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of query, key and value (Dao 2023, Algorithm 2), the weights of each tile computed again."""
+def zeros(each: Tensor) -> Tensor:
+    """Where its gradient is added up: in float32 at least."""
     import torch
 
-    delta = (wide(grad) * wide(out)).sum(dim=-1, keepdim=True)  # of the softmax, for each query
-    d_query, d_key, d_value = (torch.zeros_like(wide(each)) for each in (p.query, p.key, p.value))
+    return torch.zeros_like(each, dtype=torch.promote_types(each.dtype, torch.float32))
+
+
+def delta_of(out: Tensor, grad: Tensor) -> Tensor:
+    """What the softmax takes off the gradient of a query's logits ``(..., m, 1)``: the sum of grad times result."""
+    return (wide(grad) * wide(out)).sum(dim=-1, keepdim=True)
+
+
+def backward(
+    p: Problem, delta: Tensor, lse: Tensor, grad: Tensor, into: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    """Add to `into` the gradients of query, key and value, the weights computed again (Dao 2023, Algorithm 2).
+
+    `delta` and `lse` are of all keys of a query, be those of `p` only a part of them.
+    """
+    import torch
+
+    d_query, d_key, d_value = into
     for rows in p.row_tiles():
         q, d_out, above = (p.of_rows(each, rows) for each in (p.query, grad, delta))
         norm = finite(p.of_rows(lse[..., None], rows))
@@ -95,8 +111,7 @@ def backward(p: Problem, out: Tensor, lse: Tensor, grad: Tensor) -> tuple[Tensor
             d_scores = (d_out @ v.transpose(-1, -2)).sub_(above).mul_(weights).mul_(p.scale)
             d_q += d_scores @ k
             d_key[:, :, columns] += d_scores.transpose(-1, -2) @ q
-        d_query[:, :, :, rows] = d_q.unflatten(2, (p.groups, -1))
-    return d_query, d_key, d_value
+        d_query[:, :, :, rows] += d_q.unflatten(2, (p.groups, -1))
 
 
 class Tiled(Mechanism):
@@ -168,7 +183,8 @@ def _function() -> Any:
         ) -> tuple[Tensor | None, ...]:
             query, key, value, out, lse = ctx.saved_tensors
             mask, scale, tile = ctx.rest
-            found = backward(Problem(query, key, value, mask, scale, *tile), out, lse, grad)
+            found = zeros(query), zeros(key), zeros(value)
+            backward(Problem(query, key, value, mask, scale, *tile), delta_of(out, grad), lse, grad, found)
             gradients = (each.to(query.dtype) for each in found)
             return (*gradients, None, None, None, None)
 

@@ -1,11 +1,16 @@
-"""FlashAttention 2: exact attention in tiles, the loop over queries outside. To be read; see `flash`."""
+"""FlashAttention 2: exact attention in tiles, the loop over queries outside. To be read; see `flash`.
+
+On a GPU with Triton, `triton_flash` computes the same.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention.flash import Problem, Tiled, finite, wide
+from ragembed.encoder.attention import triton_flash
+from ragembed.encoder.attention.flash import COLUMNS, ROWS, Problem, Tiled, finite, wide
+from ragembed.encoder.attention.mask import Mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +22,22 @@ class Flash2(Tiled):
     name: ClassVar[str] = "flash2"
     paper: ClassVar[str] = "Dao 2023, Algorithms 1 and 2"
     advice: ClassVar[str] = "to read what the fused kernels behind dot_product do"
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Mask,
+        *,
+        tile: tuple[int, int] = (ROWS, COLUMNS),
+        scale: float | None = None,
+    ) -> Tensor:
+        """As `Tiled.attend`; with tiles of that size and no global tokens by Triton's kernels where there are any."""
+        usual = tile == (ROWS, COLUMNS) and mask.global_tokens is None
+        if usual and query.is_cuda and triton_flash.available(query, value):
+            return triton_flash.attention(query, key, value, mask, scale=scale)[0]
+        return super().attend(query, key, value, mask, tile=tile, scale=scale)
 
     @staticmethod
     def forward(p: Problem) -> tuple[Tensor, Tensor]:

@@ -17,15 +17,26 @@ if TYPE_CHECKING:
 
 
 def fused(
-    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None, *, scale: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    allowed: Tensor | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
 ) -> Tensor:
-    """Exact attention; `allowed` ``(1 or batch, 1 or heads, m, n)`` bool. A row that sees nothing is 0."""
+    """Exact attention; `allowed` ``(1 or batch, 1 or heads, m, n)`` bool, or `causal`, of as many queries as keys.
+
+    A row that sees nothing is 0.
+    """
     from torch.nn.functional import scaled_dot_product_attention as attend
 
     groups = query.shape[1] // key.shape[1]
     query, key, value = _dense(query), _dense(key), _dense(value)
-    if groups == 1:
-        return attend(query, key, value, attn_mask=allowed, scale=scale)
+    if groups == 1 or causal:
+        return attend(
+            query, key, value, attn_mask=allowed, is_causal=causal, scale=scale, enable_gqa=groups > 1
+        )
     if allowed is not None and allowed.shape[1] > 1:
         return attend(query, key, value, attn_mask=allowed, scale=scale, enable_gqa=True)
     if allowed is not None:

@@ -1,26 +1,23 @@
 """Longformer's attention: a sliding window, and some tokens that see all and are seen by all.
 
-The global keys go as more columns to each block of the window; the global queries, of which there are few, attend to
-the whole row at once, where the model has them with projections of their own.
+What a query finds in its window and what it finds among the global keys are made one by their sums of exponentials.
+The global queries, of which there are few, attend to the whole row at once, where the model has them with projections
+of their own.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention.blocks import (
-    Layout,
-    as_many,
-    band,
-    beside,
-    block_of,
-    blocked,
-    conditions,
-    everywhere,
-)
-from ragembed.encoder.attention.kernels import fused, without_padding
+from ragembed.encoder.attention.band import Band
+from ragembed.encoder.attention.blocks import as_many, conditions, everywhere
+from ragembed.encoder.attention.kernels import without_padding
 from ragembed.encoder.attention.mask import ALL, Mask
 from ragembed.encoder.attention.mechanism import Mechanism, check_tensors
+from ragembed.encoder.attention.partial import attend, join
+from ragembed.encoder.attention.sliding_window import SlidingWindow
 from ragembed.errors import SpecError
 
 if TYPE_CHECKING:
@@ -53,42 +50,51 @@ class Longformer(Mechanism):
     ) -> Tensor:
         """`global_projections`: query, key and value, of the same shapes, as global queries take them; None: the same.
 
-        `block`: queries taken together; None: half of the window, from 32 to 256. `scale`: None: 1 / sqrt(d).
+        `block`: queries taken together; None: 32. `scale`: None: 1 / sqrt(d).
         """
         import torch
 
         if mask.window is None:
             raise SpecError("longformer got no window", "give Mask(window=(left, right)), or use dot_product")
         n = as_many(self.name, query, key)
-        left, right = min(mask.window[0], n), 0 if mask.causal else min(mask.window[1], n)
-        b = block_of(left + right, n, block)
-        theirs = (query, key, value) if global_projections is None else global_projections
-        _check_projections(theirs, (query, key, value))
-        if n == 0:
-            return fused(query, key, value, scale=scale)
+        own = (query, key, value)
+        theirs = own if global_projections is None else global_projections
+        _check_projections(theirs, own)
         key, value = without_padding(mask, key, value)
-        query_all, key_all, value_all = theirs[0], *without_padding(mask, *theirs[1:])
         flags = mask.globals(len(query), n, query.device)
+        rest = replace(mask, global_tokens=None)
         if flags is None:
-            flags = torch.zeros(1, n, dtype=torch.bool, device=query.device)
-        table = band(n, b, left, right, query.device)
-        allowed = conditions(mask, n, query.device)
+            return SlidingWindow().attend(query, key, value, rest, block=block, scale=scale)
+        local = replace(
+            rest, keep=~flags if mask.keep is None else mask.keep & ~flags
+        )  # the global keys come apart
+        band = Band.of(local, mask.window, n, block, query.device)
+        kernel = partial(attend, scale=scale)
+        found, lse = band.attend(query, key, value, kernel)
+        query_all, key_all, value_all = theirs[0], *without_padding(mask, *theirs[1:])
+        allowed = conditions(rest, n, query.device)
         rows = []
         for row in range(len(query)):
-            flag = flags[row if len(flags) > 1 else 0]
-            places = flag.nonzero()[:, 0]
-
-            def sees(at: Tensor, place: Tensor, flag: Tensor = flag) -> Tensor:
-                return ((place >= at - left) & (place <= at + right)) | flag[place]
-
-            layout = Layout(b, beside(table, places[None]), sees)
-            local = blocked(query[row], key[row], value[row], layout, allowed(row), scale=scale)
+            places = flags[row if len(flags) > 1 else 0].nonzero()[:, 0]
+            part = slice(row, row + 1)
+            near = found[part], lse[part]
+            if len(places):
+                seen = allowed(row)(torch.arange(n, device=query.device)[:, None], places[None, :])
+                seen = seen.expand(n, len(places))[None, None]
+                far = kernel(query[part], key[part][:, :, places], value[part][:, :, places], seen)
+                near = (join(near, far), lse[part])
             rows.append(
                 everywhere(
-                    query_all[row], key_all[row], value_all[row], places, allowed(row), local, scale=scale
+                    query_all[row],
+                    key_all[row],
+                    value_all[row],
+                    places,
+                    allowed(row),
+                    near[0][0],
+                    scale=scale,
                 )
             )
-        return torch.stack(rows)
+        return torch.stack(rows) if len(rows) > 1 else rows[0][None]
 
     def pattern(self, n: int, mask: Mask | None = None) -> Tensor:
         """Which key each query sees ``(n, n)`` under a mask of one row; None: an eighth of n to each side, 0 global."""

@@ -60,7 +60,7 @@ class Mask:
                     "give as many queries as keys, or leave it out",
                 )
         if self.lengths is not None:
-            rows = self._lengths()
+            rows = self.document_lengths
             if len(rows) not in (1, batch):
                 raise SpecError(
                     f"lengths are of {len(rows)} rows, the batch has {batch}", "give one row, or all"
@@ -79,7 +79,7 @@ class Mask:
             return None
         rows = [
             torch.repeat_interleave(torch.arange(len(row)), torch.tensor(row, dtype=torch.int64))
-            for row in self._lengths()
+            for row in self.document_lengths
         ]
         return torch.stack(rows).to(where).reshape(len(rows), keys)
 
@@ -120,7 +120,9 @@ class Mask:
             None if self.keep is None else self.keep.to(where),
         )
 
-    def _lengths(self) -> list[list[int]]:
+    @property
+    def document_lengths(self) -> list[list[int]]:
+        """`lengths` as lists, one for all rows or one for each."""
         given: Any = self.lengths
         rows: list[Any] = given.tolist() if hasattr(given, "tolist") else list(given)
         return [list(row) for row in rows] if rows and isinstance(rows[0], list | tuple) else [rows]
@@ -183,3 +185,27 @@ class Tiles:
             )
         first = min(max(0, first), self.keys)
         return slice(first, max(first, min(last, self.keys)))
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some queries and some keys of a mask, both counted from 0."""
+
+    whole: Tiles
+    rows: slice
+    columns: slice
+
+    def __call__(self, rows: slice, columns: slice) -> Tensor | None:
+        """As `Tiles`."""
+        return self.whole(_moved(rows, self.rows.start), _moved(columns, self.columns.start))
+
+    def reach(self, rows: slice) -> slice:
+        """As `Tiles`; empty where these queries see none of these keys."""
+        found = self.whole.reach(_moved(rows, self.rows.start))
+        first = max(found.start, self.columns.start)
+        last = max(first, min(found.stop, self.columns.stop))
+        return _moved(slice(first, last), -self.columns.start)
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)

@@ -6,6 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ragembed.encoder.attention.kernels import fused
 from ragembed.encoder.attention.mask import Mask
 from ragembed.errors import SpecError
 
@@ -30,6 +31,8 @@ class Mechanism(ABC):
     """Numbers beside inputs and result."""
     advice: ClassVar[str]
     """When to use it."""
+    sharded: ClassVar[bool] = False
+    """Whether the tensors are one process's part of longer texts, which the mask describes, and `attend` checks it."""
 
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Mask | None = None, **options: Any
@@ -50,7 +53,10 @@ class Mechanism(ABC):
             raise SpecError(
                 f"{self.name} has no option {strange[0]!r}", f"valid are: {', '.join(known) or 'none'}"
             )
-        mask.check(query.shape[0], query.shape[2], key.shape[2])
+        if not self.sharded:
+            mask.check(query.shape[0], query.shape[2], key.shape[2])
+            if 0 in (query.shape[0], query.shape[2]):  # no blocks to cut, but gradients for all three
+                return fused(query, key, value)
         return self.attend(query, key, value, mask, **options)
 
     @abstractmethod
@@ -71,7 +77,7 @@ def check_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:
             f"key and value of shapes {shapes[1]} and {shapes[2]} do not fit a query of shape {shapes[0]}",
             "give all the same batch and head dimension, and key and value the same heads and length",
         )
-    if kv_heads < 1 or heads % kv_heads:
+    if min(heads, kv_heads) < 1 or heads % kv_heads:
         raise SpecError(
             f"{heads} query heads cannot share {kv_heads} key heads evenly",
             "give a divisor of the query heads",

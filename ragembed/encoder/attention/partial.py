@@ -6,6 +6,8 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ragembed.encoder.attention.kernels import fold, unfold
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,7 +20,8 @@ def partial(
 ) -> tuple[Tensor, Tensor]:
     """``(r, g, m, d)``, keys of as many heads -> ``(r, g, m, e)`` and ``(r, g, m)`` in float32 at least.
 
-    `bias` ``(r, 1 or g, 1, n)`` is added to the logits, minus infinity for keys that are not seen; it has no gradient.
+    `bias` ``(1 or r, 1 or g, 1 or m, n)`` is added to the logits, minus infinity for keys that are not seen; it has no
+    gradient.
     With `causal`, m = n. On a CPU by the fused kernel, elsewhere by definition, in memory of m x n.
     """
     import torch
@@ -34,6 +37,33 @@ def partial(
         dead = seen.cumsum(dim=-1)[..., 0, :] == 0 if causal else ~seen.any(dim=-1)
         lse = lse.masked_fill(dead, DEAD)
     return out[..., : value.shape[-1]], lse
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, *, scale: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """`kernels.fused` with its lse: ``(r, heads, m, e)`` and ``(r, heads, m)`` in float32 at least.
+
+    `allowed` ``(1 or r, 1, m, n)`` bool. As in `partial`, the lse of a query that sees nothing is `DEAD`.
+    """
+    import torch
+
+    heads, kv_heads = query.shape[1], key.shape[1]
+    kind = torch.promote_types(query.dtype, torch.float32)
+    bias = torch.zeros(allowed.shape, dtype=kind, device=query.device).masked_fill_(~allowed, -math.inf)
+    if heads > kv_heads:
+        bias = bias.repeat(1, 1, heads // kv_heads, 1)
+    scale = 1 / math.sqrt(query.shape[3]) if scale is None else scale
+    out, lse = partial(fold(query, kv_heads), key, value, bias, causal=False, scale=scale)
+    return unfold(out, heads), unfold(lse[..., None], heads)[..., 0]
+
+
+def join(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
+    """The result over two disjoint sets of keys, from result and lse over each."""
+    import torch
+
+    weight = torch.sigmoid(other[1] - one[1])[..., None]  # `DEAD` less `DEAD` is 0, and both results are
+    return torch.lerp(one[0].to(weight.dtype), other[0].to(weight.dtype), weight).to(one[0].dtype)
 
 
 def by_definition(
@@ -59,7 +89,9 @@ def by_definition(
 def _wider(each: Tensor, width: int, fill: float = 0) -> Tensor:
     import torch.nn.functional as functional
 
-    return functional.pad(each, (0, width - each.shape[-1]), value=fill).contiguous()
+    if each.shape[-1] < width:
+        return functional.pad(each, (0, width - each.shape[-1]), value=fill)
+    return each if each.stride(-1) == 1 else each.contiguous()
 
 
 @cache

@@ -178,40 +178,109 @@ def test_how_many_blocks_go_at_once_changes_nothing(name: str, monkeypatch: pyte
         torch.testing.assert_close(attention.get(name)(q, k, v, mask, block=8), whole, atol=1e-6, rtol=0)
 
 
-def test_bigbird_is_hugging_face_s() -> None:
-    """With the random blocks that ours drew, for theirs are drawn for each head, and in training only."""
+def hugging_face_s(heads: int, b: int, drawn_blocks: int, seed: int) -> Any:
+    """A block-sparse layer of random weights, which also keeps the random blocks of its last call in ``drawn``."""
     pytest.importorskip("transformers")
     from transformers.models.big_bird.configuration_big_bird import BigBirdConfig
-    from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention, BigBirdModel
+    from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 
-    torch.manual_seed(0)
-    n, b, drawn_blocks = 96, 8, 2
     config = BigBirdConfig(
-        hidden_size=32, num_attention_heads=4, block_size=b, num_random_blocks=drawn_blocks, use_bias=True
-    )
-    layer: Any = BigBirdBlockSparseAttention(config, seed=0).eval()  # type: ignore[no-untyped-call]
+        hidden_size=8 * heads, num_attention_heads=heads, block_size=b, num_random_blocks=drawn_blocks,
+        use_bias=True, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    layer: Any = BigBirdBlockSparseAttention(config, seed=seed)  # type: ignore[no-untyped-call]
+    torch.manual_seed(seed)
     for each in layer.parameters():
         torch.nn.init.normal_(each, std=0.3)
-    ours: Any = attention.get("bigbird")
-    seen, without = (ours.pattern(n, block=b, random=count)[::b, ::b] for count in (drawn_blocks, 0))
-    random = (seen & ~without)[1:-1].nonzero()[:, 1].reshape(-1, drawn_blocks).numpy()
-    layer._bigbird_block_rand_mask_with_head = lambda **_: [random] * 4
-    hidden = torch.randn(2, n, 32)
+    theirs = layer._bigbird_block_rand_mask_with_head
+
+    def noted(**sizes: Any) -> Any:
+        layer.drawn = theirs(**sizes)
+        return layer.drawn
+
+    layer._bigbird_block_rand_mask_with_head = noted
+    return layer
+
+
+def run_theirs(layer: Any, hidden: Any, keep: Any, b: int) -> tuple[Any, list[Any]]:
+    """Its result ``(batch, n, hidden)``, and query, key and value as it projects them."""
+    from transformers.models.big_bird.modeling_big_bird import BigBirdModel
+
+    blocked, near, queries, keys = BigBirdModel.create_masks_for_block_sparse_attn(keep.float(), b)
+    found = layer(
+        hidden, band_mask=near, from_mask=queries, to_mask=keys, from_blocked_mask=blocked,
+        to_blocked_mask=blocked,
+    )[0]  # fmt: skip
+    tensors = [
+        linear(hidden).unflatten(-1, (-1, 8)).transpose(1, 2)
+        for linear in (layer.query, layer.key, layer.value)
+    ]
+    return found, tensors
+
+
+@given(
+    heads=st.sampled_from([1, 2, 4]),
+    b=st.sampled_from([2, 5, 8]),
+    drawn_blocks=st.integers(1, 3),
+    more=st.integers(1, 12),
+    padding=st.floats(0, 0.4),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=15, deadline=None)
+def test_bigbird_is_hugging_face_s(
+    heads: int, b: int, drawn_blocks: int, more: int, padding: float, seed: int
+) -> None:
+    """In training, where it draws random blocks for each head, which are handed over."""
+    layer = hugging_face_s(heads, b, drawn_blocks, seed).train()
+    n = b * (2 * drawn_blocks + 5 + more)  # with fewer blocks it could not draw so many
+    hidden = torch.randn(2, n, 8 * heads, generator=torch.Generator().manual_seed(seed))
     keep = torch.ones(2, n, dtype=torch.bool)
-    keep[1, 70:] = False
-    masks = BigBirdModel.create_masks_for_block_sparse_attn(keep.float(), b)
-    blocked, near, queries, keys = masks
+    keep[1, n - int(padding * n) :] = False
     with torch.no_grad():
-        theirs = layer(
-            hidden, band_mask=near, from_mask=queries, to_mask=keys,
-            from_blocked_mask=blocked, to_blocked_mask=blocked,
-        )[0]  # fmt: skip
-        q, k, v = (
-            linear(hidden).unflatten(-1, (4, 8)).transpose(1, 2)
-            for linear in (layer.query, layer.key, layer.value)
-        )
-        found = ours(q, k, v, Mask(keep=keep), block=b, random=drawn_blocks)
+        theirs, tensors = run_theirs(layer, hidden, keep, b)
+        drawn_by_them = torch.stack([torch.as_tensor(each) for each in layer.drawn])  # but for both ends
+        table = torch.nn.functional.pad(drawn_by_them, (0, 0, 1, 1), value=-1)
+        found = attention.get("bigbird")(*tensors, Mask(keep=keep), block=b, table=table)
     torch.testing.assert_close(found.transpose(1, 2).flatten(2)[keep], theirs[keep], atol=1e-5, rtol=0)
+
+
+def test_out_of_training_hugging_face_s_bigbird_weighs_block_0_more_often() -> None:
+    """Its random blocks are all block 0, which is seen anyway: as if the keys of block 0 came 1 + 2 times.
+
+    So do queries with neighbours of their own; those next to the ends see block 0 as a neighbour, too.
+    """
+    b, n, drawn_blocks = 4, 48, 2
+    layer = hugging_face_s(1, b, drawn_blocks, 0).eval()
+    hidden, keep = torch.randn(1, n, 8), torch.ones(1, n, dtype=torch.bool)
+    with torch.no_grad():
+        theirs, (q, k, v) = run_theirs(layer, hidden, keep, b)
+    assert not any(each.any() for each in layer.drawn)
+    seen = attention.get("bigbird").pattern(n, block=b, random=0)  # type: ignore[attr-defined]
+    often = torch.ones(n)
+    often[:b] += drawn_blocks
+    logits = (q @ k.transpose(-1, -2) / math.sqrt(8) + often.log()).masked_fill(~seen, -math.inf)
+    middle = slice(2 * b, n - 2 * b)
+    torch.testing.assert_close(
+        theirs[:, middle], (torch.softmax(logits, dim=-1) @ v)[:, 0, middle], atol=1e-5, rtol=0
+    )
+
+
+def test_random_blocks_that_are_given() -> None:
+    """Of 6 blocks of one token, block 1 also sees 3 and 5, block 3 sees 0 and 5; and heads may differ."""
+    torch.manual_seed(0)
+    q, k, v = torch.randn(1, 4, 6, 4), torch.randn(1, 2, 6, 4), torch.randn(1, 2, 6, 4)
+    bigbird = attention.get("bigbird")
+    options: dict[str, Any] = {"block": 1, "near": 0, "ends": (0, 0)}
+    table = torch.tensor([[-1, -1], [3, 5], [-1, -1], [5, 0], [-1, 4], [-1, -1]])
+    seen = torch.eye(6, dtype=torch.bool)
+    seen[[1, 1, 3, 3, 4], [3, 5, 5, 0, 4]] = True
+    found = bigbird(q, k, v, table=table, **options)
+    torch.testing.assert_close(found.double(), over_pattern([q, k, v], seen[None]), atol=1e-5, rtol=0)
+    none = torch.full_like(table, -1)
+    by_head = bigbird(q, k, v, table=torch.stack([table, none, none, table]), **options)
+    alone = bigbird(q, k, v, table=none, **options)
+    torch.testing.assert_close(by_head[:, [0, 3]], found[:, [0, 3]], atol=1e-6, rtol=0)
+    torch.testing.assert_close(by_head[:, [1, 2]], alone[:, [1, 2]], atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +293,10 @@ def test_bigbird_is_hugging_face_s() -> None:
         ("longformer", Mask(window=(1, 1)), {"global_projections": ()}, "give query, key and value"),
         ("bigbird", Mask(window=(1, 1)), {}, "bigbird cannot honour window of a mask"),
         ("bigbird", Mask(), {"block": 0}, "block is 0"),
-        ("bigbird", Mask(), {"random": -1}, "give numbers from 0"),
+        ("bigbird", Mask(), {"random": -1}, "random is -1; give 0 or more"),
+        ("bigbird", Mask(), {"near": -1}, "give numbers from 0"),
+        ("bigbird", Mask(), {"table": torch.zeros(2, 3)}, r"of shape \(2, 3\) for 1 blocks of 2 heads"),
+        ("bigbird", Mask(), {"table": torch.tensor([[1]])}, "names blocks from 1 to 1; give numbers below 1"),
         ("strided", Mask(), {"kind": "dilated"}, "unknown kind 'dilated'; valid are: strided, fixed"),
         ("strided", Mask(), {"stride": 0}, "give 1 or more"),
         ("strided", Mask(), {"block": 0}, "give 1 or more"),

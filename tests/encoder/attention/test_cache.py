@@ -1,4 +1,4 @@
-"""Caches: each step is what a recompute over the same tokens gives, in memory that does not grow."""
+"""Caches and streams: each step is what a recompute over the same tokens gives, in memory that does not grow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="needs the extra encoder")
 
 from ragembed.encoder import attention  # noqa: E402
-from ragembed.encoder.attention.cache import FullCache, RollingCache, SinkCache, attend  # noqa: E402
+from ragembed.encoder.attention.cache import FullCache, RollingCache, SinkCache  # noqa: E402
 from ragembed.encoder.attention.reference import attention as reference  # noqa: E402
+from ragembed.encoder.attention.streaming import attend  # noqa: E402
 from ragembed.encoder.positions import rope, rope_frequencies  # noqa: E402
 from ragembed.errors import SpecError  # noqa: E402
 
@@ -77,6 +78,18 @@ def test_each_step_is_a_recompute_over_the_same_tokens(kind: str, size: int, rot
     expected = recomputed(cache, *tensors, rotated=rotated)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("kind", "n"), [("full", 1000), ("rolling 29", 2000), ("sinks 5 + 24", 2000)])
+def test_a_long_stream_drifts_nowhere(kind: str, n: int) -> None:
+    """Some seventy times the window: each step is compared, and memory stays what it was at the first token."""
+    cache, tensors, taken, rows = CACHES[kind](), stream(n, batch=1), set(), []
+    for token in zip(*(each.split(1, dim=2) for each in tensors), strict=True):
+        rows.append(attend(cache, *token, rotate=rotate))
+        taken.add(cache.nbytes)
+    expected = recomputed(cache, *tensors, rotated=True)
+    torch.testing.assert_close(torch.cat(rows, dim=2).double(), expected, atol=1e-5, rtol=0)
+    assert len(taken) == (1 if kind != "full" else 11)  # the full one doubles: 1, 2, 4 ... 1,024 slots
 
 
 @pytest.mark.parametrize("kind", CACHES)

@@ -107,6 +107,25 @@ def test_rows_of_a_batch_do_not_meet(name: str, problem: dict[str, Any]) -> None
         torch.testing.assert_close(single[0], together[row], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("batch", "n"), [(0, 5), (2, 0), (0, 0)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_nothing_gives_nothing(name: str, batch: int, n: int, *, masked: bool) -> None:
+    """An empty batch and empty rows have a result and gradients, of their shapes."""
+    honours = attention.get(name).honours
+    window = (3, 2) if masked or name in NEEDS_WINDOW else None
+    problem: dict[str, Any] = {
+        "batch": batch, "n": n, "groups": (4, 2), "d": 4, "seed": 0, "strided": False, "window": window,
+        "causal": masked, "keep": 0.5 if masked else None, "lengths": [n] if masked else None,
+        "global_tokens": [0] if masked and n else None,
+    }  # fmt: skip
+    tensors, mask = made(problem, honours)
+    found = call(name, tensors, mask)
+    assert found.shape == tensors[0].shape
+    for gradient, each in zip(torch.autograd.grad(found.sum(), tensors), tensors, strict=True):
+        assert gradient.shape == each.shape
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if "window" in attention.get(name).honours])
 @pytest.mark.parametrize(("left", "right"), [(0, 0), (3, 0), (0, 4), (7, 2)])
 def test_a_window_ends_where_it_says(name: str, left: int, right: int) -> None:
@@ -167,6 +186,7 @@ def test_each_says_what_it_is(name: str) -> None:
     [
         (((2, 4, 8), (2, 4, 8), (2, 4, 8)), r"give \(batch, heads, length, head dimension\)"),
         (((1, 4, 5, 8), (1, 3, 5, 8), (1, 3, 5, 8)), "4 query heads cannot share 3 key heads evenly"),
+        (((1, 0, 5, 8), (1, 2, 5, 8), (1, 2, 5, 8)), "0 query heads cannot share 2 key heads evenly"),
         (((1, 4, 5, 8), (1, 4, 5, 6), (1, 4, 5, 8)), "do not fit a query"),
         (((1, 4, 5, 8), (1, 4, 5, 8), (1, 4, 6, 8)), "do not fit a query"),
     ],
