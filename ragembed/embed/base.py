@@ -173,6 +173,15 @@ def as_dense(vectors: Any, rows: int, dimension: int, who: str) -> Dense:
     return array
 
 
+def encodable(text: str) -> str:
+    """`text` with a question mark for each lone surrogate (half a character), on which tokenizers fail."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
+
+
 def checked_vectors(embedder: Embedder, texts: Sequence[str], *, queries: bool = False) -> Dense:
     """The vectors that a dense embedder gives, in the form and finite; whatever else it does is an `EmbeddingError`."""
     try:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from ragembed.embed.base import Dense, Embedder, Truncation, hash_files
 from ragembed.embed.model_files import find_model, tokenizer_files, tokenizer_folder, weights_hash
 from ragembed.embed.model_settings import (
+    Role,
     max_sequence,
     model_prompts,
     module_names,
@@ -22,11 +23,36 @@ from ragembed.embed.st_model import PACKAGES, PRECISION, Options, StModel
 from ragembed.spec import Spec, Value
 
 
+class Model(Protocol):
+    """A model in memory."""
+
+    truncation: Truncation
+    dimension: int
+
+    @property
+    def max_sequence(self) -> int | None:
+        """Longest input in tokens, special ones included; None: no limit."""
+        ...
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Most tokens of a document: `max_sequence` less the special tokens and the document prompt."""
+        ...
+
+    def encode(self, texts: Sequence[str], role: Role) -> Dense:
+        """Vectors ``(len(texts), dimension)`` in the order of `texts`, each with the prompt of `role`."""
+        ...
+
+
 class TransformerEmbedder(Embedder):
-    """What embedders that run through sentence-transformers share. The model is loaded on first use."""
+    """What embedders share that run a transformer from a folder. The model is loaded on first use."""
 
     kind: ClassVar[Literal["dense", "sparse"]] = "dense"
     costly: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = PACKAGES
+    """Those that decide what the model computes."""
+    precision: str = PRECISION
+    """What numbers are computed in."""
 
     @property
     @abstractmethod
@@ -39,10 +65,12 @@ class TransformerEmbedder(Embedder):
         """How it is run."""
 
     @cached_property
-    def _model(self) -> StModel:
-        return StModel(
-            self.folder, self.options
-        )  # two threads may come first at once; one of their models stays
+    def _model(self) -> Model:
+        return self.load()  # two threads may come first at once; one of their models stays
+
+    def load(self) -> Model:
+        """The model, ready to encode."""
+        return StModel(self.folder, self.options)
 
     @cached_property
     def _weights(self) -> str:
@@ -64,7 +92,7 @@ class TransformerEmbedder(Embedder):
     @property
     def truncation(self) -> Truncation:
         """What has been cut off so far, in the model's own tokens; asking does not load the model."""
-        model: StModel | None = self.__dict__.get("_model")
+        model: Model | None = self.__dict__.get("_model")
         return Truncation() if model is None else model.truncation
 
     @property
@@ -93,7 +121,7 @@ class TransformerEmbedder(Embedder):
             "prompts": role_prompts(model_prompts(folder), options.query_prompt, options.document_prompt),
             "modules": modules,
             "normalized": options.normalize or modules[-1:] == ["Normalize"],
-            "precision": PRECISION,
+            "precision": self.precision,
             "settings": settings_hashes(folder),
         }
         limit = options.max_length or max_sequence(folder)
@@ -117,7 +145,7 @@ class TransformerEmbedder(Embedder):
         """The versions of the packages that run the model."""
         from importlib.metadata import version  # slow to import
 
-        return {package: version(package) for package in PACKAGES}
+        return {package: version(package) for package in self.packages}
 
     def _deciding(self) -> tuple[tuple[str, Value], ...]:
         indifferent = {"batch", "device", "download"}

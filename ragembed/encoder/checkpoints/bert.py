@@ -1,0 +1,81 @@
+"""BERT, MiniLM, RoBERTa, XLM-R and MPNet: norms after the sums, a learned table of positions."""
+
+from __future__ import annotations
+
+from ragembed.encoder.checkpoints.family import Family, Settings, activation
+from ragembed.encoder.config import EncoderConfig
+
+
+def _config(
+    settings: Settings, offset: int, *, token_types: int = 0, relative_buckets: int = 0
+) -> EncoderConfig:
+    heads = settings["num_attention_heads"]
+    return EncoderConfig(
+        vocab_size=settings["vocab_size"],
+        hidden_size=settings["hidden_size"],
+        num_layers=settings["num_hidden_layers"],
+        num_heads=heads,
+        num_kv_heads=heads,
+        head_dim=settings["hidden_size"] // heads,
+        intermediate_size=settings["intermediate_size"],
+        max_positions=settings["max_position_embeddings"] - offset,
+        position_offset=offset,
+        norm_eps=settings.get("layer_norm_eps", 1e-12),
+        activation=activation(settings),
+        token_types=token_types,
+        relative_buckets=relative_buckets,
+    )
+
+
+def _bert(settings: Settings) -> EncoderConfig:
+    return _config(settings, 0, token_types=settings.get("type_vocab_size", 2))
+
+
+def _roberta(settings: Settings) -> EncoderConfig:
+    offset = settings.get("pad_token_id", 1) + 1
+    return _config(settings, offset, token_types=settings.get("type_vocab_size", 1))
+
+
+def _mpnet(settings: Settings) -> EncoderConfig:
+    return _config(settings, 2, relative_buckets=settings.get("relative_attention_num_buckets", 32))
+
+
+_EMBEDDINGS = {
+    "tokens": "embeddings.word_embeddings",
+    "positions": "embeddings.position_embeddings",
+    "embedding_norm": "embeddings.LayerNorm",
+}
+_AFTER = {
+    "layers.{}.mlp.up": "encoder.layer.{}.intermediate.dense",
+    "layers.{}.mlp.down": "encoder.layer.{}.output.dense",
+    "layers.{}.mlp_norm": "encoder.layer.{}.output.LayerNorm",
+}
+_HEADS = (r"pooler\..*", r"embeddings\.position_ids", r"cls\..*", r"lm_head\..*", r"classifier\..*")
+
+_SELF = "encoder.layer.{}.attention.self."
+_MODULES = {
+    **_EMBEDDINGS,
+    "types": "embeddings.token_type_embeddings",
+    "layers.{}.attention.qkv": f"{_SELF}query + {_SELF}key + {_SELF}value",
+    "layers.{}.attention.out": "encoder.layer.{}.attention.output.dense",
+    "layers.{}.attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
+    **_AFTER,
+}
+BERT = Family(("bert",), _bert, _MODULES, ("bert.",), _HEADS)
+ROBERTA = Family(("roberta", "xlm-roberta", "camembert"), _roberta, _MODULES, ("roberta.",), _HEADS)
+
+_ATTN = "encoder.layer.{}.attention.attn."
+MPNET = Family(
+    ("mpnet",),
+    _mpnet,
+    {
+        **_EMBEDDINGS,
+        "relative": "encoder.relative_attention_bias",
+        "layers.{}.attention.qkv": f"{_ATTN}q + {_ATTN}k + {_ATTN}v",
+        "layers.{}.attention.out": f"{_ATTN}o",
+        "layers.{}.attention_norm": "encoder.layer.{}.attention.LayerNorm",
+        **_AFTER,
+    },
+    ("mpnet.",),
+    _HEADS,
+)

@@ -1,0 +1,73 @@
+"""Qwen3, Qwen2, Mistral and Llama: causal models that embed by their last token."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, theta
+from ragembed.encoder.config import EncoderConfig, Rope, Window
+
+
+def _config(settings: Settings, *, qk_norm: bool = False, qkv_bias: bool = False) -> EncoderConfig:
+    heads, layers = settings["num_attention_heads"], settings["num_hidden_layers"]
+    head_dim = settings.get("head_dim") or settings["hidden_size"] // heads
+    return EncoderConfig(
+        vocab_size=settings["vocab_size"],
+        hidden_size=settings["hidden_size"],
+        num_layers=layers,
+        num_heads=heads,
+        num_kv_heads=settings.get("num_key_value_heads") or heads,
+        head_dim=head_dim,
+        intermediate_size=settings["intermediate_size"],
+        max_positions=settings["max_position_embeddings"],
+        norm="rms",
+        norm_eps=settings.get("rms_norm_eps", 1e-6),
+        norm_place="pre",
+        embedding_norm=False,
+        final_norm=True,
+        qkv_bias=qkv_bias or settings.get("attention_bias", False),
+        attention_bias=settings.get("attention_bias", False),
+        qk_norm=qk_norm,
+        mlp_bias=settings.get("mlp_bias", False),
+        activation=activation(settings),
+        gated=True,
+        causal=True,
+        positions="rope",
+        ropes=every_layer(settings, Rope(theta=theta(settings, 10_000.0))),
+        windows=_windows(settings, layers),
+    )
+
+
+def _windows(settings: Settings, layers: int) -> tuple[Window | None, ...]:
+    """Theirs count the token itself; Qwen has to be told to use it, from some layer on."""
+    size = settings.get("sliding_window")
+    if not size or not settings.get("use_sliding_window", settings["model_type"] == "mistral"):
+        return ()
+    kinds = settings.get("layer_types")
+    first = settings.get("max_window_layers", 0)
+    slides = (
+        [kind == "sliding_attention" for kind in kinds] if kinds else [at >= first for at in range(layers)]
+    )
+    return tuple((size - 1, 0) if slide else None for slide in slides)
+
+
+_ATTN, _MLP = "layers.{}.self_attn.", "layers.{}.mlp."
+_MODULES = {
+    "tokens": "embed_tokens",
+    "layers.{}.attention_norm": "layers.{}.input_layernorm",
+    "layers.{}.attention.qkv": f"{_ATTN}q_proj + {_ATTN}k_proj + {_ATTN}v_proj",
+    "layers.{}.attention.out": f"{_ATTN}o_proj",
+    "layers.{}.mlp_norm": "layers.{}.post_attention_layernorm",
+    "layers.{}.mlp.up": f"{_MLP}gate_proj + {_MLP}up_proj",
+    "layers.{}.mlp.down": f"{_MLP}down_proj",
+    "norm": "norm",
+}
+_NORMS = {
+    "layers.{}.attention.query_norm": f"{_ATTN}q_norm",
+    "layers.{}.attention.key_norm": f"{_ATTN}k_norm",
+}
+_HEADS = (r"lm_head\..*", r".*rotary_emb\.inv_freq")
+
+LLAMA = Family(("llama", "mistral"), _config, _MODULES, ("model.",), _HEADS)
+QWEN2 = Family(("qwen2",), partial(_config, qkv_bias=True), _MODULES, ("model.",), _HEADS)
+QWEN3 = Family(("qwen3",), partial(_config, qk_norm=True), {**_MODULES, **_NORMS}, ("model.",), _HEADS)

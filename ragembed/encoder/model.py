@@ -1,0 +1,201 @@
+"""The encoder: one block, configured, over packed tokens.
+
+T: tokens of all texts together; D: hidden_size; H, K: query and key heads; d: head_dim; F: intermediate_size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from ragembed.encoder.attention.band import pays
+from ragembed.encoder.attention.kernels import fused
+from ragembed.encoder.attention.mask import Mask
+from ragembed.encoder.attention.sliding_window import SlidingWindow
+from ragembed.encoder.config import EncoderConfig, Rope
+from ragembed.encoder.packing import Packing
+from ragembed.encoder.positions import relative, rope_frequencies, t5_buckets
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "silu": functional.silu,
+    "relu": functional.relu,
+}
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and sines of the angles ``(T, 1, r / 2)``."""
+
+
+class Encoder(nn.Module):  # type: ignore[misc]
+    """Token ids to one vector for each token."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        if config.positions == "learned":
+            self.positions = nn.Embedding(config.max_positions + config.position_offset, config.hidden_size)
+        if config.token_types:
+            self.types = nn.Embedding(config.token_types, config.hidden_size)
+        self.embedding_norm = norm(config) if config.embedding_norm else nn.Identity()
+        if config.relative_buckets:
+            self.relative = nn.Embedding(config.relative_buckets, config.num_heads)
+        self.layers = nn.ModuleList(Layer(config, index) for index in range(config.num_layers))
+        self.norm = norm(config) if config.final_norm else nn.Identity()
+
+    def forward(self, ids: Tensor, packing: Packing) -> Tensor:
+        """Ids ``(T,)`` -> ``(T, D)``."""
+        config = self.config
+        x = self.tokens(ids)  # (T, D)
+        if config.embedding_scale != 1:
+            x = x * torch.tensor(config.embedding_scale, dtype=x.dtype)
+        if config.positions == "learned":
+            x = x + self.positions(packing.positions + config.position_offset)
+        if config.token_types:
+            x = x + self.types.weight[0]
+        x = self.embedding_norm(x)
+        rotations = {
+            rope: rotation(rope, config.head_dim, packing.positions, x.dtype) for rope in set(config.ropes)
+        }
+        for index, layer in enumerate(self.layers):
+            x = layer(x, packing, rotations[config.ropes[index]] if config.ropes else None, self.bias)
+        return self.norm(x)  # (T, D)
+
+    def bias(self, length: int) -> Tensor | None:
+        """What is added to the logits of a text of that length ``(1, H, length, length)``."""
+        config = self.config
+        if not config.relative_buckets:
+            return None
+        rows = t5_buckets(
+            relative(length, length), buckets=config.relative_buckets, longest=config.relative_distance
+        )
+        return self.relative(rows.to(self.relative.weight.device)).permute(2, 0, 1)[None]
+
+
+class Layer(nn.Module):  # type: ignore[misc]
+    """Attention, then an MLP, each with its residual sum and its norms."""
+
+    def __init__(self, config: EncoderConfig, index: int) -> None:
+        super().__init__()
+        self.place = config.norm_place
+        self.attention = Attention(config, config.window(index))
+        self.mlp = Mlp(config)
+        first = index > 0 or config.first_attention_norm
+        self.attention_norm = norm(config) if first else nn.Identity()
+        self.mlp_norm = norm(config)
+        if config.norm_place == "sandwich":
+            self.attention_norm_after = norm(config)
+            self.mlp_norm_after = norm(config)
+
+    def forward(
+        self,
+        x: Tensor,
+        packing: Packing,
+        rotation: Rotation | None,
+        bias: Callable[[int], Tensor | None],
+    ) -> Tensor:
+        """``(T, D)`` -> ``(T, D)``."""
+        if self.place == "post":
+            x = self.attention_norm(x + self.attention(x, packing, rotation, bias))
+            return self.mlp_norm(x + self.mlp(x))
+        found = self.attention(self.attention_norm(x), packing, rotation, bias)
+        x = x + (self.attention_norm_after(found) if self.place == "sandwich" else found)
+        found = self.mlp(self.mlp_norm(x))
+        return x + (self.mlp_norm_after(found) if self.place == "sandwich" else found)
+
+
+class Attention(nn.Module):  # type: ignore[misc]
+    """Each token attends to those of its own text."""
+
+    def __init__(self, config: EncoderConfig, window: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.heads = (config.num_heads, config.num_kv_heads, config.num_kv_heads)
+        self.window, self.causal, self.scale = window, config.causal, config.attention_scale
+        wide = sum(self.heads) * config.head_dim
+        self.qkv = nn.Linear(config.hidden_size, wide, bias=config.qkv_bias)
+        self.out = nn.Linear(
+            config.num_heads * config.head_dim, config.hidden_size, bias=config.attention_bias
+        )
+        if config.qk_norm:
+            self.query_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
+            self.key_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        packing: Packing,
+        rotation: Rotation | None,
+        bias: Callable[[int], Tensor | None],
+    ) -> Tensor:
+        """``(T, D)`` -> ``(T, D)``."""
+        q, k, v = self.qkv(x).unflatten(-1, (sum(self.heads), -1)).split(self.heads, dim=1)  # (T, H or K, d)
+        if hasattr(self, "query_norm"):
+            q, k = self.query_norm(q), self.key_norm(k)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
+        parts = []
+        for run in packing.runs:
+            part = [
+                each[run.tokens].unflatten(0, (run.count, run.length)).transpose(1, 2) for each in (q, k, v)
+            ]
+            found = self.attend(part[0], part[1], part[2], bias(run.length))  # (texts, H, length, d)
+            parts.append(found.transpose(1, 2).flatten(0, 1).flatten(1))  # (tokens, H d)
+        return self.out(torch.cat(parts) if len(parts) > 1 else parts[0])
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        """Of texts of one length ``(texts, heads, length, d)``."""
+        n = q.shape[2]
+        if bias is not None:
+            return fused(q, k, v, bias, scale=self.scale)
+        if self.window is None or min(self.window) >= n:
+            return fused(q, k, v, causal=self.causal, scale=self.scale)
+        mask = Mask(window=self.window, causal=self.causal)
+        if pays(self.window, n):
+            return SlidingWindow()(q, k, v, mask, scale=self.scale)
+        allowed = mask.allowed(1, n, n, q.device)
+        assert allowed is not None
+        return fused(q, k, v, allowed[:, None], scale=self.scale)
+
+
+class Mlp(nn.Module):  # type: ignore[misc]
+    """Two projections with an activation between them, or three where it is gated."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.gated, self.activation = config.gated, ACTIVATIONS[config.activation]
+        wide = config.intermediate_size * (2 if config.gated else 1)
+        self.up = nn.Linear(config.hidden_size, wide, bias=config.mlp_bias)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(T, D)`` -> ``(T, D)``."""
+        x = self.up(x)  # (T, F or 2 F)
+        if self.gated:
+            gate, x = x.chunk(2, dim=-1)
+            return self.down(self.activation(gate) * x)
+        return self.down(self.activation(x))
+
+
+def norm(config: EncoderConfig) -> nn.Module:
+    """Over a token's vector."""
+    if config.norm == "rms":
+        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
+    return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.norm_bias)
+
+
+def rotation(rope: Rope, head_dim: int, positions: Tensor, dtype: torch.dtype) -> Rotation:
+    """For all tokens at once; angles in float64, so that a position of 100,000 is still right."""
+    frequencies = rope_frequencies(head_dim, theta=rope.theta, fraction=rope.fraction)
+    angles = positions.double()[:, None, None] * frequencies.to(positions.device)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    """``(T, heads, d)``, pairs half a head apart (Su et al. 2021, equation 34)."""
+    cos, sin = rotation
+    half = cos.shape[-1]
+    a, b, rest = x.split([half, half, x.shape[-1] - 2 * half], dim=-1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], dim=-1)
