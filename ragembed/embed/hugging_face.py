@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class HuggingFaceEmbedder(TransformerEmbedder):
-    """A model of a kind that the built-in encoder knows: BERT, RoBERTa, MPNet, ModernBERT, NomicBERT, Qwen3...
+    """A model of a kind that the built-in encoder knows: BERT, RoBERTa, MPNet, ModernBERT, GTE, Qwen3...
 
     The same vectors as those of ``st:``, sooner, and without sentence-transformers and transformers installed.
     """

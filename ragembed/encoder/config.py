@@ -59,7 +59,9 @@ class EncoderConfig:
     activation: Literal["gelu", "gelu_tanh", "silu", "relu"] = "gelu"
     gated: bool = False
     """The activation multiplies a second projection (Shazeer 2020, GLU)."""
-    mlp_bias: bool = True
+    up_bias: bool = True
+    """Of the first projection of an MLP, and of its gate."""
+    down_bias: bool = True
 
     positions: Literal["learned", "rope", "none"] = "learned"
     position_offset: int = 0

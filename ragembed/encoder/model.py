@@ -167,8 +167,8 @@ class Mlp(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.gated, self.activation = config.gated, ACTIVATIONS[config.activation]
         wide = config.intermediate_size * (2 if config.gated else 1)
-        self.up = nn.Linear(config.hidden_size, wide, bias=config.mlp_bias)
-        self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+        self.up = nn.Linear(config.hidden_size, wide, bias=config.up_bias)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.down_bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(T, D)`` -> ``(T, D)``."""

@@ -11,6 +11,9 @@ from ragembed.embed.model_settings import read_settings
 from ragembed.encoder.checkpoints.bert import BERT, MPNET, ROBERTA
 from ragembed.encoder.checkpoints.decoders import LLAMA, QWEN2, QWEN3
 from ragembed.encoder.checkpoints.family import Family
+from ragembed.encoder.checkpoints.gemma import GEMMA3
+from ragembed.encoder.checkpoints.gte import GTE
+from ragembed.encoder.checkpoints.longformer import LONGFORMER
 from ragembed.encoder.checkpoints.modernbert import MODERNBERT
 from ragembed.encoder.checkpoints.nomic_bert import NOMIC_BERT
 from ragembed.errors import EmbeddingError
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from ragembed.encoder.model import Encoder
 
-FAMILIES = (BERT, ROBERTA, MPNET, MODERNBERT, NOMIC_BERT, QWEN3, QWEN2, LLAMA)
+FAMILIES = (BERT, ROBERTA, MPNET, MODERNBERT, NOMIC_BERT, GTE, LONGFORMER, QWEN3, QWEN2, LLAMA, GEMMA3)
 
 
 def family_of(settings: dict[str, Any], where: Path) -> Family:
@@ -98,24 +101,27 @@ class Tensors(ExitStack):
         import torch
 
         parts = []
-        for theirs in self._theirs(name):
+        for theirs, half in self._theirs(name):
             if theirs not in self._where:
                 raise EmbeddingError(
                     f"{self.folder} lacks the tensor {theirs}", "fetch the model again: it is not complete"
                 )
             file, key = self._where[theirs]
             self._taken.add(theirs)
-            parts.append(file.get_tensor(key).float())
+            part = file.get_tensor(key).float()
+            parts.append(part if half is None else part.chunk(2)[half])
         found = torch.cat(parts) if len(parts) > 1 else parts[0]
+        if self.family.norm_offset and "norm" in name.split(".")[-2]:
+            found = found + self.family.norm_offset
         if tuple(found.shape) != shape:
             raise EmbeddingError(
-                f"{' + '.join(self._theirs(name))} of {self.folder} has the shape {tuple(found.shape)}, "
-                f"config.json says {shape}",
+                f"{' + '.join(each for each, _ in self._theirs(name))} of {self.folder} has the shape "
+                f"{tuple(found.shape)}, config.json says {shape}",
                 "fetch the model again: its files do not fit one another",
             )
         if not torch.isfinite(found).all():
             raise EmbeddingError(
-                f"{self._theirs(name)[0]} of {self.folder} holds NaN or infinity", "fetch it again"
+                f"{self._theirs(name)[0][0]} of {self.folder} holds NaN or infinity", "fetch it again"
             )
         return found
 
@@ -130,12 +136,13 @@ class Tensors(ExitStack):
                 "use it through st:, it is of another kind",
             )
 
-    def _theirs(self, name: str) -> list[str]:
-        """``layers.3.mlp.up.bias`` -> what it is called in the files."""
+    def _theirs(self, name: str) -> list[tuple[str, int | None]]:
+        """``layers.3.mlp.up.bias`` -> what it is called in the files, and which half of it is meant."""
         module, _, kind = name.rpartition(".")
         number = re.search(r"layers\.(\d+)\.", module)
         plain = module if number is None else module.replace(number[0], "layers.{}.", 1)
         theirs = self.family.modules[plain]
         if number is not None:
             theirs = theirs.replace("{}", number[1])
-        return [f"{each}.{kind}" for each in theirs.split(" + ")]
+        found = [re.fullmatch(r"(.*?)(?:\[([01])\])?", each) for each in theirs.split(" + ")]
+        return [(f"{each[1]}.{kind}", None if each[2] is None else int(each[2])) for each in found if each]

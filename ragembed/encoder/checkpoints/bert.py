@@ -6,9 +6,10 @@ from ragembed.encoder.checkpoints.family import Family, Settings, activation
 from ragembed.encoder.config import EncoderConfig
 
 
-def _config(
+def bert_config(
     settings: Settings, offset: int, *, token_types: int = 0, relative_buckets: int = 0
 ) -> EncoderConfig:
+    """Of all whose first tokens have row `offset` in the table of positions."""
     heads = settings["num_attention_heads"]
     return EncoderConfig(
         vocab_size=settings["vocab_size"],
@@ -28,54 +29,54 @@ def _config(
 
 
 def _bert(settings: Settings) -> EncoderConfig:
-    return _config(settings, 0, token_types=settings.get("type_vocab_size", 2))
+    return bert_config(settings, 0, token_types=settings.get("type_vocab_size", 2))
 
 
 def _roberta(settings: Settings) -> EncoderConfig:
     offset = settings.get("pad_token_id", 1) + 1
-    return _config(settings, offset, token_types=settings.get("type_vocab_size", 1))
+    return bert_config(settings, offset, token_types=settings.get("type_vocab_size", 1))
 
 
 def _mpnet(settings: Settings) -> EncoderConfig:
-    return _config(settings, 2, relative_buckets=settings.get("relative_attention_num_buckets", 32))
+    return bert_config(settings, 2, relative_buckets=settings.get("relative_attention_num_buckets", 32))
 
 
-_EMBEDDINGS = {
+EMBEDDINGS = {
     "tokens": "embeddings.word_embeddings",
     "positions": "embeddings.position_embeddings",
     "embedding_norm": "embeddings.LayerNorm",
 }
-_AFTER = {
+AFTER = {
     "layers.{}.mlp.up": "encoder.layer.{}.intermediate.dense",
     "layers.{}.mlp.down": "encoder.layer.{}.output.dense",
     "layers.{}.mlp_norm": "encoder.layer.{}.output.LayerNorm",
 }
-_HEADS = (r"pooler\..*", r"embeddings\.position_ids", r"cls\..*", r"lm_head\..*", r"classifier\..*")
+HEADS = (r"pooler\..*", r"embeddings\.position_ids", r"cls\..*", r"lm_head\..*", r"classifier\..*")
 
 _SELF = "encoder.layer.{}.attention.self."
 _MODULES = {
-    **_EMBEDDINGS,
+    **EMBEDDINGS,
     "types": "embeddings.token_type_embeddings",
     "layers.{}.attention.qkv": f"{_SELF}query + {_SELF}key + {_SELF}value",
     "layers.{}.attention.out": "encoder.layer.{}.attention.output.dense",
     "layers.{}.attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
-    **_AFTER,
+    **AFTER,
 }
-BERT = Family(("bert",), _bert, _MODULES, ("bert.",), _HEADS)
-ROBERTA = Family(("roberta", "xlm-roberta", "camembert"), _roberta, _MODULES, ("roberta.",), _HEADS)
+BERT = Family(("bert",), _bert, _MODULES, ("bert.",), HEADS)
+ROBERTA = Family(("roberta", "xlm-roberta", "camembert"), _roberta, _MODULES, ("roberta.",), HEADS)
 
 _ATTN = "encoder.layer.{}.attention.attn."
 MPNET = Family(
     ("mpnet",),
     _mpnet,
     {
-        **_EMBEDDINGS,
+        **EMBEDDINGS,
         "relative": "encoder.relative_attention_bias",
         "layers.{}.attention.qkv": f"{_ATTN}q + {_ATTN}k + {_ATTN}v",
         "layers.{}.attention.out": f"{_ATTN}o",
         "layers.{}.attention_norm": "encoder.layer.{}.attention.LayerNorm",
-        **_AFTER,
+        **AFTER,
     },
     ("mpnet.",),
-    _HEADS,
+    HEADS,
 )

@@ -21,11 +21,14 @@ class Family:
     """As ``config.json`` names them."""
     config: Callable[[Settings], EncoderConfig]
     modules: Mapping[str, str]
-    """Ours -> theirs, ``{}`` for the number of a layer; with `` + `` between them several stacked to one."""
+    """Ours -> theirs, ``{}`` for the number of a layer; with `` + `` between them several stacked to one, and with ``[0]``
+    or ``[1]`` behind one its upper or lower half."""
     prefixes: tuple[str, ...] = ()
     """Before their names, where a checkpoint holds a model with a head."""
     ignored: tuple[str, ...] = ()
     """Regular expressions for tensors that an encoder has no use for."""
+    norm_offset: float = 0.0
+    """Added to the weights of norms: some models store what they differ from 1."""
 
 
 def activation(settings: Settings, key: str = "hidden_act") -> Any:

@@ -27,14 +27,31 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "Qwen2": {"num_key_value_heads": 2},
     "Mistral": {"num_key_value_heads": 2, "sliding_window": 5},
     "Llama": {"num_key_value_heads": 1},
+    "Gte": {},
+    "Longformer": {"attention_window": [8, 4, 8], "pad_token_id": 1, "max_position_embeddings": 128},
+    "Gemma3Text": {
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "query_pre_attn_scalar": 24,
+        "sliding_window": 8,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        "use_bidirectional_attention": True,
+    },
+    "Gemma3TextCausal": {
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "sliding_window": 5,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+    },
 }
 
 
 def saved(kind: str, folder: Path, **more: Any) -> Any:
     """A model of transformers with random weights, written to `folder`."""
     torch.manual_seed(0)
-    config = getattr(transformers, f"{kind}Config")(**SMALL | FAMILIES[kind] | more)
-    model = getattr(transformers, f"{kind}Model")(config).eval()
+    name = kind.removesuffix("Causal")
+    config = getattr(transformers, f"{name}Config")(**SMALL | FAMILIES[kind] | more)
+    model = getattr(transformers, f"{name}Model")(config).eval()
     for each in model.parameters():
         torch.nn.init.normal_(each, std=0.3)
     model.save_pretrained(folder)

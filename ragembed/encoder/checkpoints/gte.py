@@ -1,0 +1,47 @@
+"""GTE (Zhang et al. 2024, mGTE): BERT with rotary positions and a gated MLP."""
+
+from __future__ import annotations
+
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, theta
+from ragembed.encoder.config import EncoderConfig, Rope
+
+
+def _config(settings: Settings) -> EncoderConfig:
+    heads = settings["num_attention_heads"]
+    return EncoderConfig(
+        vocab_size=settings["vocab_size"],
+        hidden_size=settings["hidden_size"],
+        num_layers=settings["num_hidden_layers"],
+        num_heads=heads,
+        num_kv_heads=heads,
+        head_dim=settings["hidden_size"] // heads,
+        intermediate_size=settings["intermediate_size"],
+        max_positions=settings["max_position_embeddings"],
+        token_types=settings.get("type_vocab_size", 1),
+        norm_eps=settings.get("layer_norm_eps", 1e-12),
+        up_bias=False,
+        activation=activation(settings),
+        gated=True,
+        positions="rope",
+        ropes=every_layer(settings, Rope(theta=theta(settings, 160_000.0))),
+    )
+
+
+_LAYER = "encoder.layer.{}."
+GTE = Family(
+    ("gte", "new"),  # the second in the files that the authors published
+    _config,
+    {
+        "tokens": "embeddings.word_embeddings",
+        "types": "embeddings.token_type_embeddings",
+        "embedding_norm": "embeddings.LayerNorm",
+        "layers.{}.attention.qkv": f"{_LAYER}attention.qkv_proj",
+        "layers.{}.attention.out": f"{_LAYER}attention.o_proj",
+        "layers.{}.attention_norm": f"{_LAYER}attn_ln",
+        "layers.{}.mlp.up": f"{_LAYER}mlp.up_gate_proj[1] + {_LAYER}mlp.up_gate_proj[0]",
+        "layers.{}.mlp.down": f"{_LAYER}mlp.down_proj",
+        "layers.{}.mlp_norm": f"{_LAYER}mlp_ln",
+    },
+    ("new.",),
+    (r"pooler\..*", r"lm_head\..*", r"classifier\..*"),
+)
