@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from ragembed.encoder import short_attention
 from ragembed.encoder.attention.band import pays
 from ragembed.encoder.attention.kernels import fused
 from ragembed.encoder.attention.mask import Mask
@@ -148,6 +149,9 @@ class Attention(nn.Module):  # type: ignore[misc]
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """Of texts of one length ``(texts, heads, length, d)``."""
         n = q.shape[2]
+        everyone = not self.causal and (self.window is None or min(self.window) >= n)
+        if everyone and short_attention.suits(q, k):
+            return short_attention.attend(q, k, v, bias, self.scale)
         if bias is not None:
             return fused(q, k, v, bias, scale=self.scale)
         if self.window is None or min(self.window) >= n:

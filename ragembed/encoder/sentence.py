@@ -24,6 +24,7 @@ from ragembed.embed.model_settings import (
 )
 from ragembed.embed.st_model import Options
 from ragembed.encoder.checkpoints import load
+from ragembed.encoder.packed_linear import prepare
 from ragembed.encoder.packing import Packing
 from ragembed.encoder.pooling import pooling
 from ragembed.encoder.tokenizer import TextTokenizer
@@ -51,6 +52,8 @@ class SentenceEncoder:
         self.prompts = role_prompts(model_prompts(folder), options.query_prompt, options.document_prompt)
         self.tokenizer = TextTokenizer(transformer)
         self.encoder = load(transformer).to(self._device, PRECISIONS[precision])
+        if precision == "bfloat16" and self._device.type == "cpu":
+            prepare(self.encoder)
         self.after: list[nn.Linear] = []
         self.normalize = options.normalize
         for name, (_, part) in zip(module_names(folder)[1:], listed[1:], strict=False):

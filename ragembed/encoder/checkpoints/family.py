@@ -21,8 +21,8 @@ class Family:
     """As ``config.json`` names them."""
     config: Callable[[Settings], EncoderConfig]
     modules: Mapping[str, str]
-    """Ours -> theirs, ``{}`` for the number of a layer; with `` + `` between them several stacked to one, and with ``[0]``
-    or ``[1]`` behind one its upper or lower half."""
+    """Ours -> theirs, ``{}`` for the number of a layer; with `` + `` between them several stacked to one, and with
+    ``[0]`` or ``[1]`` behind one its upper or lower half."""
     prefixes: tuple[str, ...] = ()
     """Before their names, where a checkpoint holds a model with a head."""
     ignored: tuple[str, ...] = ()
