@@ -151,7 +151,8 @@ def peak(name: str) -> None:
 def longformer(repeat: int) -> None:
     """Longformer's attention as transformers has it and as ours, of the same tokens, one of them global.
 
-    The layer of transformers has projections in it; what gives back its input in their place leaves the attention alone.
+    The layer of transformers has projections in it: modules that return their input take their place, so that only
+    the attention is timed.
     """
     import torch
     from transformers import LongformerConfig
@@ -206,14 +207,19 @@ def models(repeat: int) -> None:
     from ragembed.encoder.attention.hugging_face import register
 
     rows = []
-    for n in (1024, 4096):
+    for dtype, n in (
+        (torch.float32, 1024),
+        (torch.float32, 4096),
+        (torch.float32, 8192),
+        (torch.bfloat16, 4096),
+    ):
         made: dict[str, Any] = {}
         kind: Any = transformers.ModernBertModel
         for name in ("sdpa", register()):
             torch.manual_seed(0)
             # one config for both would have both attend by the name that was set last
             config = transformers.ModernBertConfig(num_hidden_layers=3, max_position_embeddings=8192)
-            made[name] = kind._from_config(config, attn_implementation=name).eval()
+            made[name] = kind._from_config(config, attn_implementation=name).eval().to(dtype)
         ids = torch.randint(0, 1000, (1, n))
         seconds = alternate(
             {name: partial(model, ids) for name, model in made.items()}, repeat, time.process_time
@@ -221,10 +227,10 @@ def models(repeat: int) -> None:
         one, other = (model(ids).last_hidden_state for model in made.values())
         difference = float((one - other).abs().max())
         rows.append(
-            ("ModernBERT, 3 layers", n, *(1000 * s for s in seconds.values()),
+            ("ModernBERT, 3 layers", str(dtype)[6:], n, *(1000 * s for s in seconds.values()),
              seconds["sdpa"] / seconds["ragembed"], difference)
         )  # fmt: skip
-    table(("model", "n", "sdpa ms", "ours ms", "ratio", "largest difference"), rows)
+    table(("model", "type", "n", "sdpa ms", "ours ms", "ratio", "largest difference"), rows)
 
 
 def main() -> None:

@@ -48,13 +48,15 @@ Curve = dict[int, float]
 Curves = dict[str, Curve]
 """By mechanism."""
 
-ERRORS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
-    "performer": ("performer", "features", {}),
-    "linformer": ("linformer", "k", {}),
-    "hyper": ("hyper", "samples", {"least": 1}),
-    "hyper, control variate": ("hyper", "samples", {"least": 1, "control_variate": True}),
+_SAMPLE = {"least": 1, "residual": "sample"}
+ERRORS: dict[str, tuple[str, str, int, Mapping[str, Any]]] = {
+    "performer": ("performer", "features", 1, {}),
+    "linformer": ("linformer", "k", 1, {}),
+    "hyper": ("hyper", "probes", 64, {"least": 1, "block": 64}),
+    "hyper, sample": ("hyper", "samples", 1, _SAMPLE),
+    "control variate": ("hyper", "samples", 1, {**_SAMPLE, "control_variate": True}),
 }
-"""Mechanism, the option that buys precision, and other options."""
+"""Mechanism, the option that buys precision, how much of it counts as one step, and other options."""
 TOKENS, HEADS, SIZE = 4096, 4, 64
 STEPS = [16, 32, 64, 128, 256, 512, 1024, 2048]
 SHARPNESS = [1, 8]
@@ -170,13 +172,13 @@ def errors(seeds: int = 2) -> dict[str, dict[str, Curve]]:
     found: dict[str, dict[str, Curve]] = {}
     for sharpness in SHARPNESS:
         curves = found[str(sharpness)] = {}
-        for label, (name, option, others) in ERRORS.items():
-            off: dict[int, list[float]] = {step: [] for step in STEPS}
+        for label, (name, option, unit, others) in ERRORS.items():
+            off: dict[int, list[float]] = {step: [] for step in STEPS if step >= unit}
             for seed in range(seeds):
                 q, k, v = topics(sharpness, seed)
                 exact = attention.get("dot_product")(q, k, v)
-                for step in STEPS:
-                    how: dict[str, Any] = {option: step, "seed": seed, **others}
+                for step in off:
+                    how: dict[str, Any] = {option: step // unit, "seed": seed, **others}
                     result = attention.get(name)(q, k, v, **how)
                     off[step].append(float((result - exact).norm() / exact.norm()))
             curves[label] = {step: statistics.mean(values) for step, values in off.items()}
@@ -187,7 +189,7 @@ def rounding() -> Curves:
     """The largest difference of a result in float32 from that in float64, where nothing is estimated."""
     import torch
 
-    estimates = {name for name, _, _ in ERRORS.values()}
+    estimates = {name for name, *_ in ERRORS.values()}
     runs = {name: run for name, run in mechanisms().items() if name not in estimates}
     given = {dtype: tensors(ROUNDED, dtype) for dtype in (torch.float32, torch.float64)}
     found: Curves = {}
@@ -230,7 +232,7 @@ def main() -> None:
             for sharpness, each in found["errors"].items():
                 table(
                     [f"sharpness {sharpness}", *map(str, STEPS)],
-                    [(name, *curve.values()) for name, curve in each.items()],
+                    [(name, *(curve.get(step, "") for step in STEPS)) for name, curve in each.items()],
                 )
         if "rounding" in options.only:
             found["rounding"] = rounding()

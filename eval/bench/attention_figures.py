@@ -43,7 +43,8 @@ ERROR_LINES = {
     "performer": (ORANGE, DASHES[1]),
     "linformer": (ORANGE, DASHES[2]),
     "hyper": (RED, DASHES[0]),
-    "hyper, control variate": (RED, DASHES[1]),
+    "hyper, sample": (RED, DASHES[1]),
+    "control variate": (RED, DASHES[2]),
 }
 TITLES = ("attention nearly even", "nearly all attention within a 32nd of the keys")
 STEEP = 2.8
@@ -122,7 +123,9 @@ def error(plot: Any, found: dict[str, Any]) -> Any:
     for axis, sharpness, title in zip(axes, SHARPNESS, TITLES, strict=True):
         curves = {name: _scaled(curve) for name, curve in found["errors"][str(sharpness)].items()}
         steps = sorted({step for curve in curves.values() for step in curve})
-        _axis(axis, steps, title, "m: features (performer), rows of E (linformer), samples (hyper)")
+        _axis(
+            axis, steps, title, "m: features (performer), rows of E (linformer), keys seen or drawn (hyper)"
+        )
         _guide(axis, steps[:4], [0.6 / m**0.5 for m in steps[:4]], "1/√m")
         _label_ends(axis, [_line(axis, curve, name, *ERROR_LINES[name]) for name, curve in curves.items()])
     axes[0].set_ylabel("|result − exact| / |exact|", fontsize=8)

@@ -59,6 +59,15 @@ def _longformer() -> list[tuple[str, Tensor]]:
     return [(BLUE, near), (ORANGE, pattern("longformer", Mask(window=(6, 6), global_tokens=[0, 1, 40])))]
 
 
+def _dilated() -> list[tuple[str, Tensor]]:
+    import torch
+
+    same = torch.zeros(1, 1, TOKENS, 8)
+    banded = attention.get("sliding_window")
+    weights = banded(same, same, torch.eye(TOKENS)[None, None], Mask(window=(4, 4)), dilation=3)
+    return [(BLUE, weights[0, 0] > 0)]
+
+
 def _sinks() -> list[tuple[str, Tensor]]:
     mask = Mask(window=(11, 0), causal=True)
     return [(BLUE, pattern("sinks", mask, count=0)), (ORANGE, pattern("sinks", mask, count=4))]
@@ -96,7 +105,7 @@ def weights(name: str, sections: Sequence[int], **options: Any) -> Tensor:
 
 
 def _hyper() -> list[tuple[str, Tensor]]:
-    how = {"block": 16, "least": 1, "projections": 5}
+    how = {"residual": "sample", "block": 16, "least": 1, "projections": 5}
     sections = [0, 1, 2, 0, 3, 1, 3, 2]
     own, with_samples = (weights("hyper", sections, samples=count, **how) > 0 for count in (0, 6))
     return [(BLUE, own), (GREEN, with_samples)]
@@ -123,8 +132,7 @@ PANELS = [
     Panel("causal", "nothing to the right", EXACT, lambda: [(BLUE, allowed(causal=True))]),
     Panel("packed documents", "three, and padding", EXACT, _padded),
     Panel("sliding_window", "window=(6, 6)", ("sliding_window",), lambda: [(BLUE, allowed(window=(6, 6)))]),
-    Panel("causal window", "sliding_window, (11, 0)", ("sliding_window",),
-          lambda: [(BLUE, allowed(window=(11, 0), causal=True))]),
+    Panel("sliding_window, dilated", "window=(4, 4), dilation=3", ("sliding_window",), _dilated),
     Panel("longformer", "tokens 0, 1 and 40 global", ("longformer",), _longformer),
     Panel("sinks", "4 tokens, window=(11, 0)", ("sinks",), _sinks),
     Panel("bigbird", "near, ends, 2 drawn", ("bigbird",), _bigbird),

@@ -1,8 +1,8 @@
-"""How a transformer knows where tokens stand: sinusoids, rotations (RoPE), T5's buckets and ALiBi, as pure functions.
+"""Positional encodings as pure functions: sinusoids, rotary embeddings (RoPE), T5's relative buckets and ALiBi.
 
-Angles are computed in float64 and rounded once: a float32 product of a position of 100,000 is off by 0.004 already.
-Positions are tensors of integers, so that packed documents, caches and chunks each count as they need to. A learned
-table needs nothing from here.
+Angles are computed in float64 and rounded once: in float32 the angle of position 100,000 is off by up to 0.004.
+Positions are integer tensors, so that packed documents, caches and chunks can each count in their own way. A learned
+table of positions needs nothing from here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from ragembed.errors import SpecError
 
 if TYPE_CHECKING:
-    from torch import Tensor, device
+    import torch
+    from torch import Tensor
 
 
 def sinusoidal(
@@ -23,11 +24,11 @@ def sinusoidal(
     layout: Literal["interleaved", "concatenated"] = "interleaved",
     theta: float = 10_000.0,
 ) -> Tensor:
-    """Fixed vectors of positions ``(...)`` -> ``(..., dimension)`` float32.
+    """Sinusoidal vectors of positions ``(...)`` -> ``(..., dimension)`` float32.
 
-    interleaved (Vaswani et al. 2017, section 3.5): sin(p / theta^(2i/d)) at 2i and its cosine at 2i + 1.
-    concatenated (their own code, tensor2tensor): all sines, then all cosines, of p / theta^(i / (d/2 - 1)): the last
-    wavelength is theta itself; with an odd d the last column is 0.
+    interleaved (Vaswani et al. 2017, section 3.5): sin(p / theta^(2i/d)) in column 2i, its cosine in column 2i + 1.
+    concatenated (the authors' code, tensor2tensor): all sines, then all cosines, of p / theta^(i / (d/2 - 1)), so that
+    the slowest angle is exactly p / theta; with an odd d the last column is 0.
     """
     import torch
     import torch.nn.functional as functional
@@ -40,14 +41,14 @@ def sinusoidal(
         angles = _angles(positions, rope_frequencies(dimension + odd, theta=theta))
         return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[..., :dimension].float()
     steps = torch.arange(half, dtype=torch.float64, device=positions.device) / max(1, half - 1)
-    angles = _angles(positions, theta**-steps)
+    angles = _angles(positions, _positive("theta", theta) ** -steps)
     return functional.pad(torch.cat([angles.sin(), angles.cos()], dim=-1), (0, odd)).float()
 
 
 def rope_frequencies(dimension: int, *, theta: float = 10_000.0, fraction: float = 1.0) -> Tensor:
     """Angles per position, theta^(-2i/r): ``(r / 2,)`` float64 (Su et al. 2021, RoFormer, section 3.2.2).
 
-    r is ``int(dimension * fraction)``: the rotated part of a head, the first r of its numbers. It has to be even.
+    r is ``int(dimension * fraction)``: the first r dimensions of a head are rotated. It has to be even.
     """
     import torch
 
@@ -57,32 +58,31 @@ def rope_frequencies(dimension: int, *, theta: float = 10_000.0, fraction: float
             f"{fraction} of {dimension} numbers is {rotated}, which are to be rotated in pairs",
             "give a fraction from 0 to 1 that makes an even number",
         )
-    if theta <= 0:
-        raise SpecError(f"theta is {theta}", "give more than 0")
-    return theta ** -(torch.arange(0, rotated, 2, dtype=torch.float64) / max(1, rotated))
+    return _positive("theta", theta) ** -(torch.arange(0, rotated, 2, dtype=torch.float64) / max(1, rotated))
 
 
 def linear_frequencies(frequencies: Tensor, factor: float) -> Tensor:
-    """Position interpolation: every angle divided by `factor` (Chen et al. 2023, section 3.2)."""
+    """Position interpolation: every angle divided by `factor` (Chen et al. 2023, section 2.3)."""
     return frequencies / _factor(factor)
 
 
 def ntk_theta(rotated: int, theta: float, factor: float) -> float:
-    """The theta of NTK-aware scaling: theta factor^(r / (r - 2)) (Peng et al. 2023, YaRN, section 3.1).
+    """The theta of NTK-aware scaling, theta factor^(r / (r - 2)) (Peng et al. 2023, YaRN, section 3.1).
 
-    The fastest angle stays, the slowest is divided by `factor`.
+    It leaves the fastest angle as it is, and divides the slowest by `factor`.
     """
     if rotated <= 2:
         raise SpecError(f"{rotated} numbers are rotated", "NTK scaling needs more than 2")
-    return float(theta * _factor(factor) ** (rotated / (rotated - 2)))
+    return float(_positive("theta", theta) * _factor(factor) ** (rotated / (rotated - 2)))
 
 
 def dynamic_factor(factor: float, length: int, trained: int) -> float:
-    """The factor of dynamic NTK for a text of that length: 1 up to the length trained on, then growing with the text.
+    """The factor of dynamic NTK scaling for n = `length` tokens: 1 up to `trained` tokens, then growing with n.
 
-    factor n / trained - (factor - 1), for n over `trained` (Peng et al. 2023, section 3.3).
+    factor n / trained - (factor - 1), as in transformers; with a factor of 1 this is the paper's n / trained (Peng et
+    al. 2023, section 3.3).
     """
-    return _factor(factor) * max(length, trained) / trained - (factor - 1)
+    return _factor(factor) * max(length, trained) / _positive("trained", trained) - (factor - 1)
 
 
 def yarn_frequencies(
@@ -95,28 +95,30 @@ def yarn_frequencies(
     slow: float = 1.0,
     whole: bool = True,
 ) -> Tensor:
-    """NTK by parts: fast angles stay, slow ones are divided by `factor`, with a ramp between ``(rotated / 2,)``.
+    """The angles of NTK-by-parts ``(rotated / 2,)``: fast ones stay, slow ones are divided, with a ramp between.
 
-    Peng et al. 2023 (YaRN), section 3.2; the ramp is linear in the index, as in the authors' code, by which models were
-    trained, where the paper's is linear in the number of turns.
+    Peng et al. 2023 (YaRN), section 3.2, but with a ramp that is linear in the index, as in the authors' code, with
+    which models were trained; the paper's is linear in the number of turns.
 
     Args:
-        rotated: Numbers of a head that are rotated.
-        factor: By how much texts are longer than those trained on.
-        trained: Their length.
+        rotated: Dimensions of a head that are rotated.
+        factor: How many times as long texts are as in training.
+        trained: Length of texts in training, in tokens.
         theta: As in `rope_frequencies`.
-        fast: Angles that turn this often or more in a text of `trained` tokens stay.
-        slow: Those that turn this often or less are divided.
+        fast: Angles that make this many full turns or more within `trained` tokens stay (beta in the paper).
+        slow: Angles that make this many full turns or fewer are divided by `factor` (alpha in the paper).
         whole: Whether the ends of the ramp are rounded outwards, to whole indices.
     """
     import torch
 
     plain = rope_frequencies(rotated, theta=theta)
+    if theta == 1:
+        raise SpecError("theta is 1", "give more, so that some angles are slower than others")
     if trained < 1 or not 0 < slow <= fast:
         raise SpecError(
             f"trained is {trained}, fast {fast}, slow {slow}", "give a length from 1, and 0 < slow <= fast"
         )
-    # the index at which a text of that length turns so often
+    # the (fractional) index of the angle that makes this many turns within `trained` tokens
     first, last = (
         rotated * math.log(trained / (2 * math.pi * turns)) / (2 * math.log(theta)) for turns in (fast, slow)
     )
@@ -130,7 +132,7 @@ def yarn_frequencies(
 
 
 def yarn_scale(factor: float) -> float:
-    """What YaRN multiplies queries and keys by: 0.1 ln(factor) + 1 (Peng et al. 2023, section 3.4)."""
+    """The factor by which YaRN scales queries and keys: 0.1 ln(factor) + 1 (Peng et al. 2023, section 3.4)."""
     return 0.1 * math.log(max(1.0, _factor(factor))) + 1
 
 
@@ -142,17 +144,18 @@ def rope(
     layout: Literal["half", "interleaved"] = "half",
     scale: float = 1.0,
 ) -> Tensor:
-    """Rotate pairs of numbers by position times frequency: x ``(..., n, d)`` -> the same (Su et al. 2021, equation 34).
+    """Rotary embedding of x ``(..., n, d)``: pairs of dimensions are rotated by position times frequency.
 
-    The product of a rotated query and key depends on the distance of their positions alone.
+    Su et al. 2021, equation 34. The inner product of a rotated query and a rotated key depends on their positions only
+    through the distance.
 
     Args:
-        x: Queries or keys; what lies behind the rotated part stays as it is.
-        positions: ``(n,)``, or anything that broadcasts to the dimensions of x but the last: ``(batch, 1, n)``.
+        x: Queries or keys; dimensions after the rotated ones stay as they are.
+        positions: ``(n,)``, or any shape that broadcasts to that of x without the last dimension: ``(batch, 1, n)``.
         frequencies: ``(r / 2,)`` with r <= d, such as `rope_frequencies`.
-        layout: Which numbers make pair i: half: i and r/2 + i (GPT-NeoX, Llama in Hugging Face, ModernBERT, Qwen);
+        layout: Which dimensions form pair i: half: i and r/2 + i (GPT-NeoX, Llama in Hugging Face, ModernBERT, Qwen);
             interleaved: 2i and 2i + 1 (RoFormer, GPT-J, Llama as published).
-        scale: Multiplies the rotated part, see `yarn_scale`.
+        scale: Factor of the rotated part, see `yarn_scale`.
     """
     import torch
 
@@ -160,8 +163,16 @@ def rope(
     rotated = 2 * frequencies.shape[-1]
     if rotated > x.shape[-1]:
         raise SpecError(f"{rotated} of {x.shape[-1]} numbers are to be rotated", "give fewer frequencies")
+    sizes = zip(reversed(positions.shape), reversed(x.shape[:-1]), strict=False)
+    if positions.ndim >= x.ndim or any(size not in (1, there) for size, there in sizes):
+        raise SpecError(
+            f"positions of shape {tuple(positions.shape)} do not fit {tuple(x.shape)}",
+            "give (n,) or (batch, 1, n)",
+        )
     angles = _angles(positions.to(x.device), frequencies)
-    wide = torch.promote_types(x.dtype, torch.float32)  # half precision is rounded once, at the end
+    wide = torch.promote_types(
+        x.dtype, torch.float32
+    )  # so that half precision is rounded only once, at the end
     cos, sin = ((part * scale).to(wide) for part in (angles.cos(), angles.sin()))
     turned, rest = x[..., :rotated].to(wide), x[..., rotated:]
     if layout == "half":
@@ -173,22 +184,23 @@ def rope(
     return torch.cat([turned.to(x.dtype), rest], dim=-1)
 
 
-def relative(queries: int, keys: int, where: device | None = None) -> Tensor:
-    """Key's place minus query's ``(queries, keys)``; query i stands at i + keys - queries: both end together."""
+def relative(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
+    """Position of the key minus that of the query ``(queries, keys)``; query i has position i + keys - queries."""
     import torch
 
-    at = torch.arange(keys - queries, keys, device=where)
-    return torch.arange(keys, device=where) - at[:, None]
+    of_queries = torch.arange(keys - queries, keys, device=device)
+    return torch.arange(keys, device=device) - of_queries[:, None]
 
 
 def t5_buckets(
     distances: Tensor, *, buckets: int = 32, longest: int = 128, bidirectional: bool = True
 ) -> Tensor:
-    """Rows of the table of biases, from 0 below `buckets`, for key's place minus query's (Raffel et al. 2020, 2.1).
+    """The bucket of each distance (key minus query), from 0 to buckets - 1 (Raffel et al. 2020, section 2.1).
 
-    Bidirectional: one half for keys to the left, the other for those to the right; otherwise keys to the right are
-    taken for the query's own place. Half of the rows of a side are for one distance each, the others for ranges that
-    grow geometrically up to `longest`; all beyond share the last. A bias ``(queries, keys, heads)`` is table[buckets].
+    Bidirectional: the first half of the buckets is for keys at or left of the query, the second for keys to the right.
+    Otherwise keys to the right share the bucket of distance 0. On each side half of the buckets are for one distance
+    each, the others for ranges that grow geometrically up to `longest`; all longer distances share the last bucket.
+    With a learned table ``(buckets, heads)`` the bias ``(queries, keys, heads)`` is table[t5_buckets(...)].
     """
     sides = 2 if bidirectional else 1
     exact = buckets // sides // 2
@@ -205,10 +217,10 @@ def t5_buckets(
 
 
 def alibi_slopes(heads: int) -> Tensor:
-    """What each head subtracts for each token of distance ``(heads,)`` float32 (Press et al. 2022, section 3).
+    """The slope of each head ``(heads,)`` float32, which a logit loses per token of distance.
 
-    2^(-8i/H) for i from 1, where H is a power of two. Otherwise those of the next lower power, and then every second of
-    the next higher: as the authors' code does.
+    Press et al. 2022, section 3: 2^(-8i/H) for i from 1 to H, if H is a power of two. Otherwise the slopes of the next
+    lower power, then every second one of the next higher power, as in the authors' code.
     """
     import torch
 
@@ -221,9 +233,9 @@ def alibi_slopes(heads: int) -> Tensor:
 
 
 def alibi(distances: Tensor, heads: int) -> Tensor:
-    """Biases of the products before the softmax: -slope |distance|, ``(..., m, n)`` -> ``(..., heads, m, n)`` float32.
+    """Biases -slope |distance| to add to the logits: distances ``(..., m, n)`` -> ``(..., heads, m, n)`` float32.
 
-    The bidirectional form (Jina embeddings v2). Under a causal mask it is that of Press et al. 2022, section 3.
+    This is the symmetric form of Jina embeddings v2; under a causal mask it is that of Press et al. 2022, section 3.
     """
     slopes = alibi_slopes(heads).to(distances.device)
     return -slopes[:, None, None] * distances.abs()[..., None, :, :]
@@ -234,9 +246,13 @@ def _angles(positions: Tensor, frequencies: Tensor) -> Tensor:
 
 
 def _factor(factor: float) -> float:
-    if factor <= 0:
-        raise SpecError(f"factor is {factor}", "give more than 0")
-    return factor
+    return _positive("factor", factor)
+
+
+def _positive(name: str, number: float) -> float:
+    if not number > 0:  # also NaN
+        raise SpecError(f"{name} is {number}", "give more than 0")
+    return number
 
 
 def _among(layout: str, *known: str) -> None:

@@ -46,11 +46,16 @@ def copied(tiny_model: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "mode", ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
+    "mode",
+    ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"],
 )
 def test_every_pooling(mode: str, tiny_model: Path, tmp_path: Path) -> None:
     folder = copied(tiny_model, tmp_path)
-    settings = {"word_embedding_dimension": 8, "pooling_mode_mean_tokens": False, f"pooling_mode_{mode}": True}
+    settings = {
+        "word_embedding_dimension": 8,
+        "pooling_mode_mean_tokens": False,
+        f"pooling_mode_{mode}": True,
+    }
     (folder / "1_Pooling/config.json").write_text(json.dumps(settings))
     ours, theirs = both(folder, "(normalize=false)")
     np.testing.assert_allclose(ours.embed(TEXTS), theirs.embed(TEXTS), atol=1e-5)
@@ -76,7 +81,12 @@ def test_minilm() -> None:
     from ragembed.embed.minilm import find_minilm
 
     ours, theirs = both(find_minilm())
-    texts = ["", "a", "Where is the river bank?", *(f"{'retrieval ' * n} of passages" for n in (3, 30, 100, 400))]
+    texts = [
+        "",
+        "a",
+        "Where is the river bank?",
+        *(f"{'retrieval ' * n} of passages" for n in (3, 30, 100, 400)),
+    ]
     np.testing.assert_allclose(ours.embed(texts), theirs.embed(texts), atol=1e-5)
     half = EMBEDDERS.create(f'hf:"{find_minilm()}"(precision=bfloat16)')
     cosines = (np.asarray(half.embed(texts)) * np.asarray(ours.embed(texts))).sum(axis=1)
@@ -139,5 +149,7 @@ def test_folders_that_are_refused(kind: str, told: str, tiny_model: Path, tmp_pa
 def test_options_that_are_refused(tiny_model: Path) -> None:
     with pytest.raises(EmbeddingError, match="max_length is 99, the model takes 3 to 32 tokens"):
         EMBEDDERS.create(f'hf:"{tiny_model}"(max_length=99)').embed(["cat"])
-    with pytest.raises(EmbeddingError, match="unknown precision 'int4'; valid are: float32, bfloat16, float16"):
+    with pytest.raises(
+        EmbeddingError, match="unknown precision 'int4'; valid are: float32, bfloat16, float16"
+    ):
         EMBEDDERS.create(f'hf:"{tiny_model}"(precision=int4)').embed(["cat"])

@@ -1,4 +1,4 @@
-"""Positions: against Hugging Face's models, published values, and the laws that each keeps."""
+"""Positional encodings against Hugging Face's models, published values and their own laws."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def close(found: Any, expected: Any, atol: float = 1e-5) -> None:
 
 
 def theirs_in(module: str) -> Any:
-    """The module of that model of Hugging Face's, untyped."""
+    """The modelling module of a model of transformers, untyped."""
     pytest.importorskip("transformers", reason="for comparison")
     return importlib.import_module(f"transformers.models.{module}.modeling_{module}")
 
@@ -41,12 +41,12 @@ def heads(*shape: int, seed: int = 0, dtype: Any = None) -> Any:
 
 @pytest.mark.parametrize("dimension", [4, 7])
 def test_concatenated_sinusoids_are_those_of_tensor2tensor(shared_fixtures: Path, dimension: int) -> None:
-    told = json.loads((shared_fixtures / "inline_vectors.json").read_text())[
+    published = json.loads((shared_fixtures / "inline_vectors.json").read_text())[
         "allennlp_sinusoidal_tensor2tensor"
     ]
     found = positions.sinusoidal(torch.arange(3), dimension, layout="concatenated")
     assert found.dtype == torch.float32
-    close(found, torch.tensor(told[f"dim{dimension}"]), atol=1e-7)
+    close(found, torch.tensor(published[f"dim{dimension}"]), atol=1e-7)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 7, 8])
@@ -77,7 +77,7 @@ def test_sinusoids_are_those_of_gpt_j_but_for_the_order() -> None:
     shift=st.integers(0, 1000),
 )
 @settings(max_examples=50, deadline=None)
-def test_a_rotation_keeps_lengths_and_tells_distances(
+def test_rope_keeps_norms_and_depends_on_distance_only(
     layout: Any, pairs: int, rest: int, at: list[int], shift: int
 ) -> None:
     q, k = (heads(2, 3, len(at), 2 * pairs + rest, seed=seed, dtype=torch.float64) for seed in (1, 2))
@@ -107,8 +107,8 @@ def test_both_layouts_by_hand() -> None:
     close(interleaved, torch.tensor([[2 * a, 2 * b, 2 * c, 2 * d, 5]]), atol=1e-6)
 
 
-def test_far_positions_are_as_exact_as_near_ones() -> None:
-    """Products in float32 of tokens a million places on are those at the start."""
+def test_far_positions_are_as_precise_as_near_ones() -> None:
+    """Products in float32 are the same for tokens a million positions further on."""
     frequencies = positions.rope_frequencies(64)
     q, k = heads(1, 64, seed=1), heads(1, 64, seed=2)
     near, far = (
@@ -125,7 +125,7 @@ def test_half_precision_is_rounded_once() -> None:
     assert torch.equal(found, positions.rope(x.float(), at, frequencies).bfloat16())
 
 
-def test_each_row_may_count_on_its_own() -> None:
+def test_rows_may_have_their_own_positions() -> None:
     x, frequencies = heads(2, 3, 4, 8), positions.rope_frequencies(8)
     at = torch.tensor([[0, 1, 2, 3], [5, 6, 0, 1]])
     found = positions.rope(x, at[:, None], frequencies)
@@ -208,7 +208,7 @@ def test_yarn_is_hugging_faces(factor: float, trained: int, whole: bool) -> None
     assert positions.yarn_scale(factor) == pytest.approx(scale)
 
 
-def test_scaling_leaves_fast_angles_and_slows_slow_ones() -> None:
+def test_scaling_keeps_fast_angles_and_divides_slow_ones() -> None:
     plain = positions.rope_frequencies(64)
     ntk = positions.rope_frequencies(64, theta=positions.ntk_theta(64, 10_000.0, 8.0))
     yarn = positions.yarn_frequencies(64, factor=8.0, trained=2048)
@@ -246,7 +246,7 @@ def test_the_bias_of_t5() -> None:
 
 
 def test_the_bias_of_mpnet() -> None:
-    """That of T5 with its 32 buckets to 128, the same for all layers."""
+    """It is T5's with 32 buckets up to 128, shared by all layers."""
     mpnet = theirs_in("mpnet")
     torch.manual_seed(0)
     config = mpnet.MPNetConfig(
@@ -260,7 +260,7 @@ def test_the_bias_of_mpnet() -> None:
 
 
 def test_distances_of_fewer_queries() -> None:
-    """Two queries stand at places 1 and 2 of three."""
+    """Two queries have the positions 1 and 2 of three."""
     assert positions.relative(2, 3).tolist() == [[-1, 0, 1], [-2, -1, 0]]
     assert positions.relative(0, 0).shape == (0, 0)
 
@@ -290,7 +290,7 @@ def test_slopes_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             lambda: positions.sinusoidal(torch.arange(2), 4, layout=BAD),
@@ -316,8 +316,8 @@ def test_slopes_by_hand() -> None:
         (lambda: positions.alibi_slopes(0), "there are 0 heads"),
     ],
 )
-def test_what_makes_no_sense_is_told(call: Any, told: str) -> None:
-    with pytest.raises(SpecError, match=told):
+def test_invalid_input_is_refused(call: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         call()
 
 
@@ -330,3 +330,25 @@ def test_importing_it_imports_no_torch() -> None:
         " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: positions.sinusoidal(torch.arange(3), 8, layout="concatenated", theta=-1.0), "theta is -1"),
+        (lambda: positions.linear_frequencies(positions.rope_frequencies(8), float("nan")), "factor is nan"),
+        (lambda: positions.dynamic_factor(2.0, 100, 0), "trained is 0"),
+        (lambda: positions.yarn_frequencies(8, factor=2.0, trained=100, theta=1.0), "theta is 1; give more"),
+        (
+            lambda: positions.rope(torch.zeros(3, 2, 5, 8), torch.arange(4), positions.rope_frequencies(8)),
+            r"shape \(4,\) do not fit",
+        ),
+        (
+            lambda: positions.rope(torch.zeros(3, 2, 5, 8), torch.zeros(3, 5), positions.rope_frequencies(8)),
+            r"give \(n,\) or \(batch, 1",
+        ),
+    ],
+)
+def test_numbers_that_would_give_nan_and_positions_of_another_length(call: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        call()

@@ -1,4 +1,4 @@
-"""Every mechanism of attention under one name and one signature.
+"""Attention mechanisms, each registered under a name, all with one signature.
 
 from ragembed.encoder import attention
 
@@ -40,12 +40,12 @@ MECHANISMS: Registry[Mechanism] = Registry(
 
 
 def names() -> list[str]:
-    """All mechanisms, sorted."""
+    """The names of all mechanisms, sorted."""
     return MECHANISMS.names()
 
 
 def get(name: str) -> Mechanism:
-    """The mechanism of that name; `SpecError` with the valid ones where there is none."""
+    """The mechanism of that name; an unknown one raises `SpecError` with the valid names."""
     kind = MECHANISMS.load(name)
     require("torch", "encoder", "attention")
     return kind()

@@ -1,14 +1,13 @@
-"""BigBird's attention: each block of tokens sees its neighbours, some blocks at the ends, and some drawn at random.
+"""BigBird's attention: each block of tokens sees its neighbours, global blocks at the ends, and random blocks.
 
-The random ones make the way from any token to any other short; the ends, which see all and are seen by all, keep what
-is common to the text.
+The global blocks see all others and are seen by all. The random blocks connect any two tokens within a few layers.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention.blocks import as_many, by_token, over_blocks
+from ragembed.encoder.attention.blocks import attend_block_sparse, same_length, token_mask
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
 from ragembed.errors import SpecError
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class BigBird(Mechanism):
-    """Window, global and random blocks; drawn ones are the same for all heads and rows."""
+    """Window, global and random blocks; unless a `table` says otherwise, all heads and rows share the random ones."""
 
     name: ClassVar[str] = "bigbird"
     exact: ClassVar[bool] = False
@@ -26,7 +25,7 @@ class BigBird(Mechanism):
     paper: ClassVar[str] = "Zaheer et al. 2020, section 2 and appendix D"
     time: ClassVar[str] = "O(n b k d), b the block and k the blocks that each sees"
     memory: ClassVar[str] = "O(n k d) with gradients, O(n) without; O((n / b)²) for the draw"
-    advice: ClassVar[str] = "models that were trained with it; long texts without tokens to make global"
+    advice: ClassVar[str] = "models that were trained with it; long texts that have no natural global tokens"
 
     def attend(
         self,
@@ -49,21 +48,22 @@ class BigBird(Mechanism):
             query: ``(batch, heads, n, d)``.
             key: ``(batch, kv_heads, n, d)``.
             value: ``(batch, kv_heads, n, e)``.
-            mask: causal, keep and lengths.
+            mask: With no other conditions than causal, keep and lengths.
             block: Tokens of a block.
-            near: Blocks seen to either side.
-            ends: Global blocks at the start and the end of a row: ``(1, 1)``.
-            random: Blocks drawn for each block among those that it does not see anyway; with `causal` among earlier.
-            seed: Of the draw, which depends on the length, too.
-            table: Random blocks that were drawn elsewhere: the number of each ``(blocks, some)``, or for each head
-                ``(heads, blocks, some)``, -1 for none; `random` and `seed` then have no say. A block that is seen
-                anyway weighs no more for it. (Out of training, the block-sparse layer of transformers names block 0
-                each time, and weighs it 1 + `random` times.)
-            scale: None: 1 / sqrt(d).
+            near: Neighbouring blocks that are seen to each side.
+            ends: How many blocks are global at the start and at the end of a row.
+            random: Blocks drawn for each block from those that it does not see otherwise; under `causal` from earlier
+                ones only.
+            seed: Of the random draw. The draw also depends on the length.
+            table: Random blocks drawn elsewhere, in place of `random` and `seed`: for each block the indices of some
+                ``(blocks, some)``, or by head ``(heads, blocks, some)``; -1 fills up. A block that is seen anyway
+                counts once. (The block-sparse layer of transformers differs in evaluation mode: it takes block 0 for
+                every random block, and counts it 1 + `random` times.)
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
         import torch
 
-        n, heads = as_many(self.name, query, key), query.shape[1]
+        n, heads = same_length(self.name, query, key), query.shape[1]
         near_and_ends = _fixed(n, block, near, ends)
         if table is None:
             chosen = near_and_ends | _drawn(near_and_ends, mask.causal, random, seed)
@@ -71,12 +71,12 @@ class BigBird(Mechanism):
             chosen = near_and_ends | _given(table, len(near_and_ends), heads)
         chosen = chosen.to(query.device)
         if chosen.ndim == 2:
-            return over_blocks(query, key, value, mask, chosen, block, scale=scale)
+            return attend_block_sparse(query, key, value, mask, chosen, block, scale=scale)
         found = []
         for head, own in enumerate(chosen):
             shared = head * key.shape[1] // heads
             q, k, v = query[:, [head]], key[:, [shared]], value[:, [shared]]
-            found.append(over_blocks(q, k, v, mask, own, block, scale=scale))
+            found.append(attend_block_sparse(q, k, v, mask, own, block, scale=scale))
         return torch.cat(found, dim=1)
 
     def pattern(
@@ -93,11 +93,11 @@ class BigBird(Mechanism):
         """Which key each query sees ``(n, n)`` under a mask of one row."""
         chosen = _fixed(n, block, near, ends)
         chosen = chosen | _drawn(chosen, mask is not None and mask.causal, random, seed)
-        return by_token(chosen, n, block, mask)
+        return token_mask(chosen, n, block, mask)
 
 
 def _fixed(n: int, block: int, near: int, ends: tuple[int, int]) -> Tensor:
-    """Which block each block sees ``(blocks, blocks)``, but for random ones."""
+    """Which block each block sees ``(blocks, blocks)`` bool, without random ones."""
     import torch
 
     if block < 1:
@@ -113,19 +113,21 @@ def _fixed(n: int, block: int, near: int, ends: tuple[int, int]) -> Tensor:
 
 
 def _drawn(seen: Tensor, causal: bool, random: int, seed: int) -> Tensor:
-    """`random` more blocks for each, of those that it does not see."""
+    """`random` more blocks for each block, drawn from those that it does not see."""
     import torch
 
     if random < 0:
         raise SpecError(f"random is {random}", "give 0 or more")
     free = (~seen).tril() if causal else ~seen
-    draw = torch.rand(seen.shape, generator=torch.Generator().manual_seed(seed)).masked_fill(~free, -1)
+    draw = torch.rand(
+        seen.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32
+    ).masked_fill(~free, -1)
     picked = draw.topk(min(random, len(seen)), dim=1).indices
     return torch.zeros_like(seen).scatter(1, picked, True) & free
 
 
 def _given(table: Tensor, blocks: int, heads: int) -> Tensor:
-    """``(blocks, some)`` or ``(heads, blocks, some)`` of numbers -> bool ``(blocks, blocks)`` or one for each head."""
+    """Indices ``([heads,] blocks, some)`` -> which block each block sees ``([heads,] blocks, blocks)`` bool."""
     import torch
 
     if table.shape[:-1] not in ((blocks,), (heads, blocks)):

@@ -1,7 +1,7 @@
 """The blocked kernel of sparse patterns: for each block of queries a table of the keys that it may see.
 
-The keys of the table are gathered, all blocks go through the fused kernel at once, and within a block a rule says which
-query sees which key. Queries that see everything are left to one dense call.
+The keys in the table are gathered, many blocks go through the fused kernel in one call, and a predicate says which
+query of a block sees which of its keys. Queries that see all keys go through one dense call instead.
 """
 
 from __future__ import annotations
@@ -20,117 +20,118 @@ if TYPE_CHECKING:
 
     from ragembed.encoder.attention.mask import Mask
 
-LEAST_BLOCK, MOST_BLOCK = 32, 256
-KEYS_AT_ONCE = 8192
-"""Keys that are gathered before the kernel is called: more do not stay in the cache of a processor."""
+MIN_BLOCK, MAX_BLOCK = 32, 256
+KEYS_PER_CALL = 8192
+"""Keys that are gathered for one call of the kernel: more would not stay in the processor's cache."""
 
-Rule = Callable[["Tensor", "Tensor"], "Tensor"]
-"""Whether queries at some places see keys at some places, of shapes that broadcast."""
+MaskMod = Callable[["Tensor", "Tensor"], "Tensor"]
+"""``(q_idx, kv_idx) -> bool``: whether queries see keys, of indices that broadcast. FlexAttention calls it the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What the blocks of one row of a batch see."""
+    """Which keys the blocks of queries of one row see."""
 
     block: int
     """Queries of a block."""
     table: Tensor
-    """``(blocks, wide)`` places of keys, each once in a line; -1 is none."""
-    sees: Rule
-    """Which of them a query sees, as far as it is not a matter of the mask's `causal`, `lengths` and `keep`."""
+    """``(blocks, width)`` indices of keys, each at most once in a row; -1 fills up."""
+    mask_mod: MaskMod
+    """Which of these keys a query sees, before the mask's `causal`, `lengths` and `keep`."""
 
 
-def blocked(
+def attend_blocks(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     layout: Layout,
-    allowed: Rule,
+    allowed: MaskMod,
     *,
     bias: Tensor | None = None,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention of one row ``(heads, n, d)``, n from 1: time O(n wide d), ``wide`` that of the table.
+    """Attention of one row ``(heads, n, d)``, n from 1, in time O(n width d) with the table's width.
 
-    There may be more keys than queries. `bias` ``(keys,)`` is added to the logits; it has no gradient.
+    A query sees a key if `layout` and `allowed` both say so. There may be more keys than queries. `bias` ``(keys,)`` is
+    added to the logits; it gets no gradient.
     """
     import torch
     import torch.nn.functional as functional
 
     n = query.shape[1]
-    (blocks, wide), b = layout.table.shape, layout.block
+    (blocks, width), b = layout.table.shape, layout.block
     queries = functional.pad(query, (0, 0, 0, blocks * b - n)).unflatten(1, (blocks, b)).transpose(0, 1)
-    places = _places(blocks, b, query.device)[:, :, None]
+    of_blocks = _positions(blocks, b, query.device)[:, :, None]
     parts = []
-    step = max(1, KEYS_AT_ONCE // wide)
+    step = max(1, KEYS_PER_CALL // width)
     for first in range(0, blocks, step):
-        there = layout.table[first : first + step, None, :]
-        place = there.clamp(min=0)
-        at = places[first : first + step].clamp(max=n - 1)
-        seen = (there >= 0) & layout.sees(at, place) & allowed(at, place)
+        table = layout.table[first : first + step, None, :]
+        kv_idx = table.clamp(min=0)
+        q_idx = of_blocks[first : first + step].clamp(max=n - 1)
+        seen = (table >= 0) & layout.mask_mod(q_idx, kv_idx) & allowed(q_idx, kv_idx)
         k, v = (
-            each.index_select(1, place.flatten()).unflatten(1, (-1, wide)).transpose(0, 1)
+            each.index_select(1, kv_idx.flatten()).unflatten(1, (-1, width)).transpose(0, 1)
             for each in (key, value)
         )
         seen = seen.expand(-1, b, -1)
         if bias is not None:
-            seen = bias[place].masked_fill(~seen, -math.inf)
+            seen = bias[kv_idx].masked_fill(~seen, -math.inf)
         parts.append(fused(queries[first : first + step], k, v, seen[:, None], scale=scale))
     found = torch.cat(parts)  # (blocks, heads, b, e)
     return found.transpose(0, 1).flatten(1, 2)[:, :n]
 
 
-def everywhere(
+def attend_globally(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    places: Tensor,
-    allowed: Rule,
+    global_idx: Tensor,
+    allowed: MaskMod,
     result: Tensor,
     *,
     scale: float | None = None,
 ) -> Tensor:
-    """`result` of one row ``(heads, n, e)`` with the queries at `places` attending to all keys of the row."""
+    """`result` of one row ``(heads, n, e)``, but that of the queries `global_idx` replaced: they attend to all keys."""
     import torch
 
-    if not len(places):
+    if not len(global_idx):
         return result
-    seen = allowed(places[:, None], torch.arange(key.shape[1], device=key.device)[None, :])
-    seen = seen.expand(len(places), key.shape[1])
-    found = fused(query[None, :, places], key[None], value[None], seen[None, None], scale=scale)[0]
-    return result.index_copy(1, places, found)
+    seen = allowed(global_idx[:, None], torch.arange(key.shape[1], device=key.device)[None, :])
+    seen = seen.expand(len(global_idx), key.shape[1])
+    found = fused(query[None, :, global_idx], key[None], value[None], seen[None, None], scale=scale)[0]
+    return result.index_copy(1, global_idx, found)
 
 
-def conditions(mask: Mask, n: int, where: torch.device) -> Callable[[int], Rule]:
-    """For a row of the batch the rule of `causal`, `lengths` and `keep`; window and global tokens are left out."""
+def mask_mods(mask: Mask, n: int, device: torch.device) -> Callable[[int], MaskMod]:
+    """By row of the batch, the predicate of `causal`, `lengths` and `keep`, without window and global tokens."""
     import torch
 
-    documents = mask.documents(n, where)
-    keep = None if mask.keep is None else mask.keep.to(where)
+    documents = mask.documents(n, device)
+    keep = None if mask.keep is None else mask.keep.to(device)
 
-    def of(row: int) -> Rule:
-        def allowed(at: Tensor, place: Tensor) -> Tensor:
-            seen = place <= at if mask.causal else torch.ones_like(place, dtype=torch.bool)
+    def mask_mod_of(row: int) -> MaskMod:
+        def allowed(q_idx: Tensor, kv_idx: Tensor) -> Tensor:
+            seen = kv_idx <= q_idx if mask.causal else torch.ones_like(kv_idx, dtype=torch.bool)
             if documents is not None:
-                own = documents[row if len(documents) > 1 else 0]
-                seen = seen & (own[at] == own[place])
-            return seen if keep is None else seen & keep[row][place]
+                document = documents[row if len(documents) > 1 else 0]
+                seen = seen & (document[q_idx] == document[kv_idx])
+            return seen if keep is None else seen & keep[row][kv_idx]
 
         return allowed
 
-    return of
+    return mask_mod_of
 
 
-def band(n: int, b: int, left: int, right: int, where: torch.device) -> Tensor:
-    """The table ``(blocks, left + b + right)`` of blocks that see what is near."""
+def band_table(n: int, b: int, left: int, right: int, device: torch.device) -> Tensor:
+    """The table ``(blocks, left + b + right)`` of a sliding window."""
     import torch
 
-    place = _places(-(-n // b), b, where)[:, :1] + torch.arange(-left, b + right, device=where)
-    return place.masked_fill((place < 0) | (place >= n), -1)
+    kv_idx = _positions(-(-n // b), b, device)[:, :1] + torch.arange(-left, b + right, device=device)
+    return kv_idx.masked_fill((kv_idx < 0) | (kv_idx >= n), -1)
 
 
-def beside(table: Tensor, extra: Tensor) -> Tensor:
-    """The table of a band with more keys ``(blocks or 1, keys)``, none of them twice."""
+def extend_table(table: Tensor, extra: Tensor) -> Tensor:
+    """The table of a sliding window with the keys `extra` ``(blocks or 1, keys)`` added, without duplicates."""
     import torch
 
     extra = extra.expand(len(table), -1)
@@ -139,57 +140,58 @@ def beside(table: Tensor, extra: Tensor) -> Tensor:
     return torch.cat([table, extra.masked_fill((extra >= first) & (extra <= last), -1)], dim=1)
 
 
-def over_blocks(
+def attend_block_sparse(
     query: Tensor, key: Tensor, value: Tensor, mask: Mask, chosen: Tensor, b: int, *, scale: float | None
 ) -> Tensor:
-    """Attention where blocks of b see whole blocks: `chosen` ``(blocks, blocks)`` bool, and what `mask` has beside it.
+    """Block-sparse attention: `chosen` ``(blocks, blocks)`` bool says which blocks of b tokens see which, under `mask`.
 
-    Blocks that see all others, which would make the table wide for everyone, are computed apart.
+    Blocks that see all others would widen the table for every block, so they are computed separately.
     """
     import torch
 
     n = key.shape[2]
+    b = min(b, n)  # a row of a single block needs no more
     key, value = without_padding(mask, key, value)
     full = chosen.all(1)
     same = torch.eye(len(chosen), dtype=torch.bool, device=chosen.device)
-    layout = Layout(b, from_blocks(chosen & (same | ~full[:, None]), n, b), _all)
-    places = full.repeat_interleave(b)[:n].nonzero()[:, 0]
-    allowed = conditions(mask, n, query.device)
+    layout = Layout(b, block_table(chosen & (same | ~full[:, None]), n, b), _always)
+    global_idx = full.repeat_interleave(b)[:n].nonzero()[:, 0]
+    allowed = mask_mods(mask, n, query.device)
     rows = []
     for row, (q, k, v) in enumerate(zip(query, key, value, strict=True)):
-        found = blocked(q, k, v, layout, allowed(row), scale=scale)
-        rows.append(everywhere(q, k, v, places, allowed(row), found, scale=scale))
+        found = attend_blocks(q, k, v, layout, allowed(row), scale=scale)
+        rows.append(attend_globally(q, k, v, global_idx, allowed(row), found, scale=scale))
     return torch.stack(rows)
 
 
-def by_token(chosen: Tensor, n: int, b: int, mask: Mask | None) -> Tensor:
-    """Which key each query sees ``(n, n)``, of which block each block sees and a mask of one row."""
+def token_mask(chosen: Tensor, n: int, b: int, mask: Mask | None) -> Tensor:
+    """Which key each query sees ``(n, n)`` bool, from a pattern of blocks and a mask of one row."""
+    b = min(b, n)
     seen = chosen.repeat_interleave(b, 0).repeat_interleave(b, 1)[:n, :n]
     rest = None if mask is None else mask.allowed(1, n, n, chosen.device)
     return seen if rest is None else seen & rest[0]
 
 
-def from_blocks(chosen: Tensor, n: int, b: int) -> Tensor:
-    """Which block each block sees ``(blocks, blocks)`` bool -> a table as narrow as can be."""
+def block_table(chosen: Tensor, n: int, b: int) -> Tensor:
+    """Which block each block sees ``(blocks, blocks)`` bool -> the narrowest table of their keys."""
     import torch
 
     most = int(chosen.sum(1).max())
     order = chosen.int().sort(dim=1, descending=True, stable=True).indices[:, :most]
-    place = (order[..., None] * b + torch.arange(b, device=chosen.device)).flatten(1)
-    there = chosen.gather(1, order).repeat_interleave(b, dim=1) & (place < n)
-    return place.masked_fill(~there, -1)
+    kv_idx = (order[..., None] * b + torch.arange(b, device=chosen.device)).flatten(1)
+    seen = chosen.gather(1, order).repeat_interleave(b, dim=1) & (kv_idx < n)
+    return kv_idx.masked_fill(~seen, -1)
 
 
-def block_of(window: int, n: int, given: int | None, most: int = MOST_BLOCK) -> int:
-    """Queries taken together: what was given, or half of the window, from 32 to `most`, and no more than there are."""
+def block_size(window: int, n: int, given: int | None, most: int = MAX_BLOCK) -> int:
+    """Queries of a block, at most n: as given, or half of the window, but from 32 to `most`."""
     if given is not None and given < 1:
         raise SpecError(f"block is {given}", "give 1 or more")
-    half = max(LEAST_BLOCK, min(most, window // 2)) if given is None else given
-    return max(1, min(half, n))
+    return min(n, max(MIN_BLOCK, min(most, window // 2)) if given is None else given)
 
 
-def as_many(name: str, query: Tensor, key: Tensor) -> int:
-    """The length of queries and keys; `SpecError` unless it is one."""
+def same_length(name: str, query: Tensor, key: Tensor) -> int:
+    """The common length of queries and keys; `SpecError` if they differ."""
     if query.shape[2] != key.shape[2]:
         raise SpecError(
             f"{name} got {query.shape[2]} queries of {key.shape[2]} keys", "give as many, or use dot_product"
@@ -197,13 +199,13 @@ def as_many(name: str, query: Tensor, key: Tensor) -> int:
     return int(key.shape[2])
 
 
-def _places(blocks: int, b: int, where: torch.device) -> Tensor:
+def _positions(blocks: int, b: int, device: torch.device) -> Tensor:
     import torch
 
-    return torch.arange(blocks * b, device=where).reshape(blocks, b)
+    return torch.arange(blocks * b, device=device).reshape(blocks, b)
 
 
-def _all(at: Tensor, place: Tensor) -> Tensor:
+def _always(q_idx: Tensor, kv_idx: Tensor) -> Tensor:
     import torch
 
-    return torch.ones_like(place, dtype=torch.bool)
+    return torch.ones_like(kv_idx, dtype=torch.bool)

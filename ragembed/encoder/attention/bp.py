@@ -1,14 +1,15 @@
-"""BP-Transformer's attention: near tokens one by one, farther ones in spans, the coarser the farther away they are.
+"""BP-Transformer's attention (binary partitioning): near tokens one by one, distant ones in ever longer spans.
 
-A binary tree over each document has its tokens at level 0 and spans of 2ʲ tokens at level j. A query looks to both
-sides: at the k nearest tokens, then at the next k spans of two, the next k of four, and so on to the ends; where a span
-would overlap with what it has, half of it goes first. So each token is seen once, alone or in one span. That is a rule
-for each span by itself: it is seen as one where enough tokens lie between, and its halves where fewer do. Spans stand
-behind the tokens in one array of keys, and all go through the blocked kernel together.
+A binary tree over each document has its tokens at level 0 and spans of 2ʲ tokens at level j. To each side a query sees
+the k nearest tokens, then the next k spans of two tokens, the next k spans of four, and so on to the end; a span that
+would overlap with what is seen already is preceded by half a span. So each token is seen once, alone or in one span. It
+follows that a span can be judged by itself: it is seen as a whole if enough tokens lie between it and the query, else
+its halves are. Spans follow the tokens in one array of keys, which go through the blocked kernel together.
 
-Kept of the paper are the tree, its contextual edges, and that a span weighs in the softmax as a token does. Left out is
-what takes a whole model: there, spans are nodes with states of their own, which each layer computes by attention over
-their tokens, and logits have a bias for each place in the tree. Here a span is the mean of its tokens.
+From the paper come the tree, its contextual edges, and that a span weighs in the softmax as much as a token. Left out
+is what needs a whole model: in the paper spans are nodes with states of their own, which each layer computes by
+attention over their tokens (affiliated edges), and logits have a bias for each relative position in the tree. Here a
+span is the mean of its tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention.blocks import as_many, block_of
+from ragembed.encoder.attention.blocks import block_size, same_length
 from ragembed.encoder.attention.kernels import without_padding
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
@@ -26,13 +27,13 @@ from ragembed.errors import SpecError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MOST_BLOCK = 64
+_MAX_BLOCK = 64
 
 
 class BP(Mechanism):
-    """All of a document within reach, in detail that falls with the distance; with k of n or more, exact attention.
+    """A query sees all of its document, in less detail the farther away; with k >= n this is exact attention.
 
-    Spans are cut from the start of a document: padding at its end changes nothing, padding before it moves them.
+    Spans are cut from the start of a document: padding at its end changes nothing, padding at its start shifts them.
     """
 
     name: ClassVar[str] = "bp"
@@ -43,7 +44,7 @@ class BP(Mechanism):
     time: ClassVar[str] = "O(n (k log(n / k) + b) d), k the spans of a level and b the block"
     memory: ClassVar[str] = "O(n (1 + k log(n / k) / b) d) with gradients, O(n d) without"
     advice: ClassVar[str] = (
-        "models that are trained with it; in place of full attention means of far tokens are far off"
+        "models trained with it; in place of full attention its means of distant tokens are a poor estimate"
     )
 
     def attend(
@@ -64,19 +65,20 @@ class BP(Mechanism):
             query: ``(batch, heads, n, d)``.
             key: ``(batch, kv_heads, n, d)``.
             value: ``(batch, kv_heads, n, e)``.
-            mask: causal: spans that end before the query; keep: means over what is kept, and spans that are nothing but
-                padding are not seen; lengths: a tree for each document.
-            k: Tokens, and spans of each level, to either side.
-            weigh: Whether a span of s tokens weighs as s of them, by log s beside its logit, and not as one, as in the
-                paper. It is the least that they weigh together (the exponential is convex), and all they weigh where
-                their keys are alike: nearer to full attention where that is flat, not always where it is sharp.
-            block: Queries taken together; None: k, but from 32 to 64.
-            scale: None: 1 / sqrt(d).
+            mask: Under causal a query sees only spans that end before it. Means leave padding out, and spans of nothing
+                but padding are not seen. With lengths each document has its own tree.
+            k: Tokens, and spans of each level, that are seen to each side.
+            weigh: Whether a span of s tokens weighs as much as s tokens (log s is added to its logit) instead of as one
+                as in the paper. By convexity this is a lower bound of their total weight in full attention, and equal
+                to it if their keys are equal: closer to full attention if that is flat, not always if it is peaked.
+            block: Queries of a block; None: k, but from 32 to 64.
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
         import torch
 
-        n = as_many(self.name, query, key)
-        b = block_of(2 * _checked(k), n, block, _MOST_BLOCK)
+        n = same_length(self.name, query, key)
+        k = min(_checked(k), n)
+        b = block_size(2 * k, n, block, _MAX_BLOCK)
         key, value = without_padding(mask, key, value)
         keep = torch.ones(len(query), n, dtype=torch.bool) if mask.keep is None else mask.keep
         keep = keep.to(query.device)
@@ -84,29 +86,31 @@ class BP(Mechanism):
         trees: dict[int, SpanTree] = {}
         rows = []
         for row in range(len(query)):
-            found = []
-            for own in documents[row if len(documents) > 1 else 0]:
-                size = own.stop - own.start
+            results = []
+            for document in documents[row if len(documents) > 1 else 0]:
+                size = document.stop - document.start
                 if size not in trees:
                     trees[size] = SpanTree(size, k, min(b, size), mask.causal, query.device)
-                q, keys, values = (each[row, :, own] for each in (query, key, value))
-                found.append(trees[size].attend(q, keys, values, keep[row, own], weigh=weigh, scale=scale))
-            rows.append(torch.cat(found, dim=1))
+                q, keys, values = (each[row, :, document] for each in (query, key, value))
+                results.append(
+                    trees[size].attend(q, keys, values, keep[row, document], weigh=weigh, scale=scale)
+                )
+            rows.append(torch.cat(results, dim=1))
         return torch.stack(rows)
 
     def pattern(self, n: int, mask: Mask | None = None, *, k: int = 32) -> Tensor:
-        """In a span of how many tokens each query sees each key ``(n, n)`` int, under a mask of one row.
+        """The size of the span in which each query sees each key ``(n, n)`` int64, under a mask of one row.
 
-        0 is not at all, 1 by itself, 2ʲ in a span of level j, of which the end of the document may cut some off.
+        0: not seen; 1: seen as a token; 2ʲ: seen in a span of level j, even if the document ends within the span.
         """
         import torch
 
-        mask, where = Mask() if mask is None else mask, torch.device("cpu")
+        mask, device = Mask() if mask is None else mask, torch.device("cpu")
         seen = torch.zeros(n, n, dtype=torch.int64)
-        for own in _documents(mask, n)[0]:
-            size = own.stop - own.start
-            seen[own, own] = SpanTree(size, _checked(k), size, mask.causal, where).sizes()
-        return seen if mask.keep is None else seen * mask.keep[0].to(where)
+        for document in _documents(mask, n)[0]:
+            size = document.stop - document.start
+            seen[document, document] = SpanTree(size, min(_checked(k), n), size, mask.causal, device).sizes()
+        return seen if mask.keep is None else seen * mask.keep[0].to(device)
 
 
 def _checked(k: int) -> int:
@@ -116,7 +120,7 @@ def _checked(k: int) -> int:
 
 
 def _documents(mask: Mask, n: int) -> list[list[slice]]:
-    """Where the documents of each row lie; of one row, where all are cut alike. Empty ones are left out."""
+    """The documents of each row, or of one that stands for all rows; empty ones are left out."""
     rows = [[n]] if mask.lengths is None else mask.document_lengths
     bounds = ([0, *accumulate(lengths)] for lengths in rows)
     return [[slice(*pair) for pair in pairwise(row) if pair[0] < pair[1]] for row in bounds]

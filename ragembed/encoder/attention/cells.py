@@ -1,9 +1,4 @@
-"""Keys in cells of one direction: a query sees the few cells that weigh most with it, and each other cell as one key.
-
-What stands for a cell is its mean key and mean value, with the logarithm of its expected sum of weights for a logit: if
-the logits of its keys are about normal, E exp(q·k) = exp(q·k̄ + qᵀΣq / 2), of which the diagonal of Σ is taken. By the
-same logits a query chooses its cells.
-"""
+"""Keys in cells of one direction: a query sees the few that weigh most with it, and each other cell as one key."""
 
 from __future__ import annotations
 
@@ -12,49 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ragembed.encoder.attention.clusters import cut, directions
+from ragembed.encoder.attention.halves import Part
 from ragembed.encoder.attention.kernels import fold, unfold
+from ragembed.encoder.attention.means import Means
 from ragembed.encoder.attention.partial import DEAD, partial
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 SOME = 4096
 """Queries at once: what is in memory for each is p results and the logits of all cells."""
-
-
-def directions(vectors: Tensor, count: int, rounds: int, random: torch.Generator) -> Tensor:
-    """Each vector's cell ``(n,)`` below `count`, of vectors ``(n, d)``: k-means by angle (Dhillon & Modha 2001).
-
-    Angles are taken from the mean, which may be far from 0 while no softmax changes by it. By angle, not by distance,
-    a query that is a multiple of a key finds that key's cell.
-    """
-    import torch
-    from torch.nn.functional import normalize
-
-    vectors = vectors - vectors.mean(dim=0)
-    chosen = torch.randperm(len(vectors), generator=random)[:count].to(vectors.device)
-    centres = vectors[chosen]
-    for _ in range(rounds):
-        cell = (vectors @ normalize(centres, dim=1).T).argmax(dim=1)
-        centres = torch.zeros_like(centres).index_add_(0, cell, vectors)
-    return (vectors @ normalize(centres, dim=1).T).argmax(dim=1)
-
-
-def cut(cells: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """The order ``(n,)`` that puts cells one after the other, and their sizes: none is empty, none above `most`.
-
-    Larger ones are cut into equal parts.
-    """
-    import torch
-
-    counts = torch.bincount(cells)
-    counts = counts[counts > 0]
-    parts = (counts + most - 1) // most
-    first = (parts.cumsum(0) - parts).repeat_interleave(parts)
-    counts, parts = counts.repeat_interleave(parts), parts.repeat_interleave(parts)
-    rank = torch.arange(len(parts), device=cells.device) - first
-    return cells.argsort(stable=True), (rank + 1) * counts // parts - rank * counts // parts
 
 
 @dataclass(frozen=True)
@@ -69,58 +32,64 @@ class Cells:
 
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, asks: Tensor | None, keep: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Heads by `head`, those that share keys at once: ``(batch, heads, m, e)`` and `lse` ``(batch, heads, m)``.
+    ) -> Part:
+        """See `halves.See`. Padding among the queries changes nothing, and `asks` is not needed."""
+        return self.over(self.stores(key, value, keep), query)
 
-        `keep` ``(batch, n)``: what is no padding; what is, among queries, changes nothing, and `asks` is not needed.
-        """
-        import torch
-
-        batch, shared = key.shape[:2]
+    def stores(self, key: Tensor, value: Tensor, keep: Tensor | None) -> list[Store]:
+        """Of each text, of each head of keys."""
         found = []
-        for text in range(batch):
+        for text in range(len(key)):
             there = slice(None) if keep is None else keep[text]
-            for q, k, v in zip(fold(query, shared)[text], key[text], value[text], strict=True):
-                found.append(self.head(q, k[there], v[there]))
-        out, lse = (torch.stack(parts).unflatten(0, (batch, shared)) for parts in zip(*found, strict=True))
-        return unfold(out, query.shape[1]), unfold(lse[..., None], query.shape[1])[..., 0]
+            for k, v in zip(key[text], value[text], strict=True):
+                found.append(self.store(k[there], v[there]))
+        return found
 
-    def head(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """``(m, d)``, ``(n, d)`` and ``(n, e)`` -> ``(m, e)`` and `lse` ``(m,)``; a query depends on no other."""
+    def store(self, key: Tensor, value: Tensor) -> Store:
+        """Of keys ``(n, d)`` and values ``(n, e)``."""
         import torch
 
-        wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-        if not len(key):
-            dead = query.new_full((len(query),), DEAD, dtype=wide)
-            return query.new_zeros(len(query), value.shape[1], dtype=wide), dead
-        block = 1 << len(key).bit_length() // 2 if self.block is None else self.block
+        wide = torch.float64 if key.dtype == torch.float64 else torch.float32
         random = torch.Generator().manual_seed(self.seed)
+        block = 1 << len(key).bit_length() // 2 if self.block is None else self.block
         found = directions(key.detach().to(wide), -(-len(key) // block), self.rounds, random)
         order, sizes = cut(found, 2 * block)
         key, value = key.index_select(0, order), value.index_select(0, order)
         means = Means.of(key.to(wide), value.to(wide), sizes, self.scale)
-        keys, values = key.split(sizes.tolist()), value.split(sizes.tolist())
-        parts = [self.some(each, keys, values, means) for each in query.split(SOME)]
-        out, lse = (torch.cat(each) for each in zip(*parts, strict=True))
-        return out, lse
+        return Store(key.split(sizes.tolist()), value.split(sizes.tolist()), means)
 
-    def some(
-        self, query: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], means: Means
-    ) -> tuple[Tensor, Tensor]:
-        """Queries ``(m, d)`` over the cells' `keys` and `values`."""
+    def over(self, stores: Sequence[Store], query: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries ``(batch, heads, m, d)``, those that share keys at once; none depends on another."""
         import torch
 
+        batch, heads = query.shape[:2]
+        kv_heads = len(stores) // batch
+        found = []
+        for store, rows in zip(stores, fold(query, kv_heads).flatten(0, 1), strict=True):
+            parts = [self.head(store, some) for some in rows.split(SOME)]
+            found.append([torch.cat(each) for each in zip(*parts, strict=True)])
+        out, lse = (torch.stack(each).unflatten(0, (batch, kv_heads)) for each in zip(*found, strict=True))
+        return unfold(out, heads), unfold(lse[..., None], heads)[..., 0]
+
+    def head(self, store: Store, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries ``(m, d)`` over the cells -> ``(m, e)`` and ``(m,)``."""
+        import torch
+
+        means, count = store.means, len(store.keys)
+        if not count:  # 0, whatever is in the query, and with a gradient for all three
+            nothing = query.to(means.key)[:, :0] @ means.key.T[:0] @ means.value
+            return nothing, nothing.new_full((len(query),), DEAD)
         logits = means.logits(query)
-        chosen = logits.detach().topk(min(self.probes, len(keys)), dim=1, sorted=False).indices
+        chosen = logits.detach().topk(min(self.probes, count), dim=1, sorted=False).indices
         # all of a row at minus infinity would have no gradient
-        rest = logits.scatter(1, chosen, -math.inf if len(keys) > chosen.shape[1] else DEAD)
+        rest = logits.scatter(1, chosen, -math.inf if count > chosen.shape[1] else DEAD)
         pairs = chosen.flatten()
         by_cell = pairs.argsort(stable=True)
-        counts = torch.bincount(pairs, minlength=len(keys)).tolist()
+        counts = torch.bincount(pairs, minlength=count).tolist()
         queries = query.index_select(0, by_cell // chosen.shape[1]).split(counts)
         found = [
             partial(q[None, None], k[None, None], v[None, None], None, causal=False, scale=self.scale)
-            for q, k, v in zip(queries, keys, values, strict=True)
+            for q, k, v in zip(queries, store.keys, store.values, strict=True)
             if len(q)
         ]
         near, near_lse = (torch.cat(each, dim=2)[0, 0] for each in zip(*found, strict=True))
@@ -134,58 +103,17 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Means:
-    """What stands for each cell."""
+class Store:
+    """The keys of a head, in cells."""
 
-    key: Tensor
-    """``(cells, d)``, times the scale of the inner products."""
-    variance: Tensor
-    """Of the keys in each dimension ``(cells, d)``, times the scale's square."""
-    value: Tensor
-    """``(cells, e)``"""
-    log_size: Tensor
-    """``(cells,)``"""
-
-    @classmethod
-    def of(cls, key: Tensor, value: Tensor, sizes: Tensor, scale: float) -> Means:
-        """Of keys ``(n, d)`` and values ``(n, e)`` that lie cell by cell."""
-        import torch
-
-        cell = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
-
-        def mean(each: Tensor) -> Tensor:
-            return each.new_zeros(len(sizes), each.shape[1]).index_add(0, cell, each) / sizes[:, None]
-
-        key = scale * key
-        centre = mean(key)
-        variance = mean((key - centre.index_select(0, cell)).square())
-        return cls(centre, variance, mean(value), sizes.to(key.dtype).log())
-
-    def logits(self, query: Tensor) -> Tensor:
-        """``(m, d)`` -> ``(m, cells)``: the logarithm of the weights' sum that each query expects of each cell."""
-        import torch
-
-        query = query.to(self.key.dtype)
-        extra = log_mean_exp(query.square() @ self.variance.T, self.log_size)
-        return torch.addmm(self.log_size, query, self.key.T) + extra
+    keys: tuple[Tensor, ...]
+    """Of each cell ``(size, d)``"""
+    values: tuple[Tensor, ...]
+    means: Means
 
 
 def weighted_sums(weights: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
-    """The sums over p of `weights` ``(m, p)`` times the `vectors` ``(rows, e)`` at `places` ``(m, p)``, never gathered."""
+    """Sums over p of `weights` ``(m, p)`` times the `vectors` ``(rows, e)`` at `places` ``(m, p)``, never gathered."""
     from torch.nn.functional import embedding_bag
 
     return embedding_bag(places, vectors, mode="sum", per_sample_weights=weights)
-
-
-def log_mean_exp(variance: Tensor, log_count: Tensor) -> Tensor:
-    """log of the mean of exp over so many normal numbers around 0, about.
-
-    Half the variance, as long as the sample reaches the numbers that make up that mean; from 2 log(count) on the
-    largest of the sample is most of the sum, and it grows with the deviation only (the random energy model, Derrida
-    1981).
-    """
-    import torch
-
-    deviation = (variance + 1e-20).sqrt()  # the root has no gradient at 0
-    reached = torch.minimum(deviation, (2 * log_count).sqrt())
-    return reached * (deviation - reached / 2)

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, with one head, many, or many that share keys: PyTorch's fused kernels."""
+"""Scaled dot-product attention (single-head, multi-head, multi-query or grouped-query) by PyTorch's fused kernels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class DotProduct(Mechanism):
-    """softmax(Q Kᵀ / sqrt(d)) V, in memory that grows with n, not its square."""
+    """softmax(Q Kᵀ / sqrt(d)) V, in memory linear in n."""
 
     name: ClassVar[str] = "dot_product"
     exact: ClassVar[bool] = True
     honours: ClassVar[frozenset[str]] = ALL
-    paper: ClassVar[str] = "Vaswani et al. 2017, equation 1; shared keys: Shazeer 2019, Ainslie et al. 2023"
-    time: ClassVar[str] = "O(n² d), n that of a document"
-    memory: ClassVar[str] = "O(n); a mask of more than causal and documents O(n²) bits"
+    paper: ClassVar[str] = "Vaswani et al. 2017, equation 1; MQA: Shazeer 2019; GQA: Ainslie et al. 2023"
+    time: ClassVar[str] = "O(n² d); of packed documents the sum over their lengths"
+    memory: ClassVar[str] = "O(n); O(n²) booleans for a mask with more than causal and lengths"
     advice: ClassVar[str] = "up to some 1,000 tokens, and wherever every token has to see every other"
 
     def attend(
@@ -42,7 +42,7 @@ class DotProduct(Mechanism):
     def _each_document(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float | None
     ) -> Tensor:
-        """One after the other, so that none is multiplied with what it does not see."""
+        """One document after the other, so that nothing is computed between two documents."""
         import torch
 
         rows = mask.document_lengths

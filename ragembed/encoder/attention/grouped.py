@@ -1,9 +1,9 @@
-"""Multi-head checkpoints made grouped-query or multi-query ones, whose heads share keys (Ainslie et al. 2023).
+"""Conversion of multi-head checkpoints to grouped-query or multi-query attention (Ainslie et al. 2023).
 
-Of each group of neighbouring heads the rows of the key projection that belong to its heads become their mean, and so do
-those of the value projection; queries stay as they are (section 2.1). A cache then holds kv_heads / heads as much. The
-paper trains on with 5 % of the steps of pre-training; without that, quality falls, and steeply: see
-`ragembed.eval.bench.grouped`.
+The heads of a group, which are neighbours, get one key head and one value head, whose projections are the means of the
+heads' own (section 2.1); queries stay as they are. A KV cache shrinks to kv_heads / heads. The paper then continues
+training for 5 % of the pre-training steps (uptraining); without that, quality falls steeply, as
+`ragembed.eval.bench.grouped` measures.
 
     state = grouped(model.state_dict(), heads=12, kv_heads=4)
 """
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PROJECTIONS = frozenset({"key", "value", "k_proj", "v_proj"})
-"""What BERT and its kin, and Llama and its kin, call the projections of keys and values."""
+"""Names of the key and value projections in models like BERT and in models like Llama."""
 
 
 def pool_heads(projection: Tensor, heads: int, kv_heads: int) -> Tensor:
     """A weight ``(heads * d, hidden)`` or bias ``(heads * d,)`` -> that of `kv_heads` heads, each the mean of a group.
 
-    Group g is of the heads from g * heads / kv_heads on: those that attend with key head g. Raises `SpecError` where
-    the heads do not divide.
+    Group g is the heads / kv_heads heads from g * heads / kv_heads on, which attend with key head g. Raises `SpecError`
+    if the heads do not divide evenly.
     """
     _check(projection, heads, heads, kv_heads)
     split = projection.unflatten(0, (kv_heads, heads // kv_heads, -1))  # (kv_heads, group, d, ...)
@@ -34,9 +34,9 @@ def pool_heads(projection: Tensor, heads: int, kv_heads: int) -> Tensor:
 
 
 def repeat_heads(projection: Tensor, kv_heads: int, heads: int) -> Tensor:
-    """The way back: each head of ``(kv_heads * d, ...)`` as often as heads attend with it ``(heads * d, ...)``.
+    """A projection ``(kv_heads * d, ...)`` with each head repeated for the heads of its group ``(heads * d, ...)``.
 
-    For code that knows only as many key heads as query heads; attention by either is the same.
+    For code that needs as many key heads as query heads; attention gives the same result with either.
     """
     _check(projection, kv_heads, heads, kv_heads)
     split = projection.unflatten(0, (kv_heads, -1))
@@ -46,16 +46,16 @@ def repeat_heads(projection: Tensor, kv_heads: int, heads: int) -> Tensor:
 def grouped(
     state: Mapping[str, Tensor], heads: int, kv_heads: int, *, projections: Collection[str] = PROJECTIONS
 ) -> dict[str, Tensor]:
-    """A checkpoint with `kv_heads` in place of `heads` heads of keys and values; all else is handed on as it is.
+    """A checkpoint with `kv_heads` heads of keys and values in place of `heads`; all else is unchanged.
 
     Args:
-        state: Parameters by their names, as ``encoder.layer.0.attention.self.key.weight``.
-        heads: Of its keys and values.
-        kv_heads: A divisor of them; 1 is multi-query attention (Shazeer 2019).
-        projections: What modules that project keys and values are called: the last but one part of a name.
+        state: Parameters by name, such as ``encoder.layer.0.attention.self.key.weight``.
+        heads: Heads of keys and values in `state`.
+        kv_heads: A divisor of `heads`; 1 makes multi-query attention (Shazeer 2019).
+        projections: Names of the modules that project keys and values: the last but one part of a parameter's name.
 
     Raises:
-        SpecError: Heads that do not divide, or no such module.
+        SpecError: The heads do not divide evenly, or there is no such module.
     """
     chosen = {name for name in state if name.rpartition(".")[0].rpartition(".")[2] in projections}
     if not chosen:

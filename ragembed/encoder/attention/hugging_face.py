@@ -1,11 +1,11 @@
-"""Our attention inside any model of Hugging Face's transformers that goes through its attention interface.
+"""Our attention in any model of Hugging Face's transformers that uses its attention interface.
 
     from ragembed.encoder.attention.hugging_face import register
 
     model = AutoModel.from_pretrained(folder, attn_implementation=register())
 
-Layers with a window then cost what their window costs, on a CPU too, where transformers computes all n x n weights.
-Name the implementation when the model is made: some models take no other one afterwards, and say so only in a warning.
+Layers with a window then take time linear in the length, also on a CPU, where transformers computes all n x n weights.
+Name the implementation when the model is created: some models cannot change it later, and say so only in a warning.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from ragembed.extras import require
 if TYPE_CHECKING:
     from torch import Tensor
 
+_NOT_HONOURED = ("position_bias", "softcap", "s_aux")
+"""What layers of some models hand over beside the mask: of T5, Gemma 2, and GPT-OSS."""
 _ATTEND, _BANDED = DotProduct(), SlidingWindow()
 
 
 def register(name: str = "ragembed") -> str:
-    """Make our attention known to transformers under `name`, which is returned; to be done once in a process."""
+    """Register our attention with transformers under `name`, and return `name`. Call it once in each process."""
     transformers = require("transformers", "st", "attention in models of transformers")
     masks = require("transformers.masking_utils", "st", "attention in models of transformers")
     transformers.AttentionInterface.register(name, attend)
@@ -46,18 +48,21 @@ def attend(
     dropout: float = 0.0,
     sliding_window: int | None = None,
     is_causal: bool | None = None,
-    **_: Any,
+    **others: Any,
 ) -> tuple[Tensor, None]:
-    """What a layer calls: ``(batch, heads, m, d)`` -> ``(batch, m, heads, d)``, and no weights.
+    """The function that layers call: ``(batch, heads, m, d)`` -> ``(batch, m, heads, d)``, and None for the weights.
 
-    `attention_mask` is True for tokens ``(batch, n)``, as `_padding` leaves it, or a mask of transformers' own
-    ``(batch, 1, m, n)``, which is taken as it is. `sliding_window` counts the token itself: w sees w - 1 to the left,
-    and in a bidirectional layer w - 1 to the right. Raises `SpecError` for a dropout of the weights.
+    `attention_mask` is either the padding mask ``(batch, n)`` that `_padding` returns, True for tokens, or a mask
+    ``(batch, 1, m, n)`` of transformers' own, used as it is. `sliding_window` includes the token itself: w sees w - 1
+    tokens to the left and, in a bidirectional layer, w - 1 to the right. Raises `SpecError` for dropout of the weights,
+    and for what else changes them: a bias, a cap on the logits, learned sinks.
     """
     if dropout:
         raise SpecError(
             f"a dropout of attention weights of {dropout:g}", "set attention_dropout=0, or use sdpa"
         )
+    if refused := [name for name in _NOT_HONOURED if others.get(name) is not None]:
+        raise SpecError(f"a layer attends with {refused[0]}, which is not honoured here", "use eager or sdpa")
     if attention_mask is not None and attention_mask.ndim == 4:
         found = fused(query, key, value, attention_mask, scale=scaling)
         return found.transpose(1, 2).contiguous(), None
@@ -73,7 +78,22 @@ def attend(
 
 
 def _padding(
-    batch_size: int, q_length: int, kv_length: int, *_: Any, attention_mask: Tensor | None = None, **__: Any
+    batch_size: int, q_length: int, kv_length: int, *, attention_mask: Tensor | None = None, **how: Any
 ) -> Tensor | None:
-    """The tokens that are no padding ``(batch, keys)``: all that is needed of a mask before a layer is called."""
-    return None if attention_mask is None else attention_mask[:, -kv_length:]
+    """The padding mask ``(batch, keys)``, True for tokens, in place of the mask that transformers would build.
+
+    It builds its own ``(batch, 1, m, n)`` where more than padding, causality and a window matters: packed texts and
+    masks of the model's own (which may not be skipped), chunks (a local size that is no window), and caches with free
+    slots behind the newest token.
+    """
+    causal, local = how.get("allow_is_causal_skip", True), how.get("local_size")
+    plain = causal or how.get("allow_is_bidirectional_skip", False)
+    chunked = local is not None and local != getattr(how.get("config"), "sliding_window", None)
+    aligned = how.get("q_offset", 0) + q_length == how.get("kv_offset", 0) + kv_length
+    if plain and not chunked and (aligned or (not causal and local is None)):
+        return None if attention_mask is None else attention_mask[:, -kv_length:]
+    from transformers.masking_utils import sdpa_mask
+
+    how |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
+    found: Tensor = sdpa_mask(batch_size, q_length, kv_length, attention_mask=attention_mask, **how)
+    return found

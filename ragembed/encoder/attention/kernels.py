@@ -1,8 +1,8 @@
-"""PyTorch's fused kernels as everything here calls them, and results over parts of the keys made one.
+"""PyTorch's fused attention kernels as all mechanisms call them, and the merge of results over parts of the keys.
 
-What is known of them (torch 2.13, CPU): inputs of three dimensions, a value wider than the key, a mask that needs a
-gradient or a last dimension with a stride other than 1 fall back to a slow kernel without a word; the raw operation is
-wrong for such strides, and gives a row that sees nothing a sum of 0 instead of minus infinity.
+What is known of them (torch 2.13, CPU): inputs of three dimensions, a value of another width than the key, a mask that
+requires a gradient, and a last dimension whose stride is not 1 fall back silently to a slow kernel. The raw operation
+is wrong for such strides, and returns an lse of 0 instead of minus infinity for a row that sees nothing.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def fused(
     causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Exact attention; `allowed` ``(1 or batch, 1 or heads, m, n)`` bool, or `causal`, of as many queries as keys.
+    """Exact attention under `allowed` ``(1 or batch, 1 or heads, m, n)`` bool, or under `causal` if m = n.
 
-    A row that sees nothing is 0.
+    A query that sees no key gets 0.
     """
     from torch.nn.functional import scaled_dot_product_attention as attend
 
     groups = query.shape[1] // key.shape[1]
-    query, key, value = _dense(query), _dense(key), _dense(value)
+    query, key, value = _unit_stride(query), _unit_stride(key), _unit_stride(value)
     if groups == 1 or causal:
         return attend(
             query, key, value, attn_mask=allowed, is_causal=causal, scale=scale, enable_gqa=groups > 1
@@ -46,22 +46,22 @@ def fused(
 
 
 def fold(query: Tensor, kv_heads: int) -> Tensor:
-    """Query heads that share a key head as more rows of it: ``(b, h, m, d)`` -> ``(b, kv_heads, h / kv_heads * m, d)``.
+    """Query heads that share a key head as rows of one: ``(b, h, m, d)`` -> ``(b, kv_heads, h / kv_heads * m, d)``.
 
-    A third of the time of ``enable_gqa`` on a CPU where there is one query, for each key is read once.
+    For one query on a CPU this takes a third of the time of ``enable_gqa``, because each key is read only once.
     """
     batch, heads, m, d = query.shape
     return query.reshape(batch, kv_heads, heads // kv_heads * m, d)
 
 
 def unfold(result: Tensor, heads: int) -> Tensor:
-    """What `fold` did, undone."""
+    """The inverse of `fold`."""
     batch, kv_heads, rows, d = result.shape
     return result.reshape(batch, heads, rows * kv_heads // heads, d)
 
 
 def merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """One result of several over disjoint keys, from ``(result, lse)`` of each; float32 at least."""
+    """Result and lse over the union of disjoint sets of keys, from ``(result, lse)`` over each; at least float32."""
     import torch
 
     lses = torch.stack([lse for _, lse in parts])
@@ -76,12 +76,12 @@ def merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 
 
 def without_padding(mask: Mask, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Zeros for keys that are padding: what stands there may be NaN, and 0 times NaN is NaN."""
+    """Key and value with zeros in padding, which may hold NaN: a weight of 0 times NaN is NaN."""
     if mask.keep is None:
         return key, value
     padding = ~mask.keep.to(key.device)[:, None, :, None]
     return key.masked_fill(padding, 0), value.masked_fill(padding, 0)
 
 
-def _dense(each: Tensor) -> Tensor:
+def _unit_stride(each: Tensor) -> Tensor:
     return each if each.stride(-1) == 1 else each.contiguous()

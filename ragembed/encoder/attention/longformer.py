@@ -1,8 +1,7 @@
-"""Longformer's attention: a sliding window, and some tokens that see all and are seen by all.
+"""Longformer's attention: a sliding window, and a few global tokens that see all tokens and are seen by all.
 
-What a query finds in its window and what it finds among the global keys are made one by their sums of exponentials.
-The global queries, of which there are few, attend to the whole row at once, where the model has them with projections
-of their own.
+A query's result over its window and its result over the global keys are merged by their log-sum-exps. The few global
+queries attend to the whole row in one dense call, with projections of their own if the model has them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from ragembed.encoder.attention.band import Band
-from ragembed.encoder.attention.blocks import as_many, conditions, everywhere
+from ragembed.encoder.attention.blocks import attend_globally, mask_mods, same_length
 from ragembed.encoder.attention.kernels import without_padding
 from ragembed.encoder.attention.mask import ALL, Mask
 from ragembed.encoder.attention.mechanism import Mechanism, check_tensors
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Longformer(Mechanism):
-    """Exact attention within a band and to and from global tokens."""
+    """Exact attention within a band, and to and from global tokens."""
 
     name: ClassVar[str] = "longformer"
     exact: ClassVar[bool] = True
@@ -34,7 +33,7 @@ class Longformer(Mechanism):
     time: ClassVar[str] = "O(n (b + w + g) d), b the block, w the window and g the global tokens"
     memory: ClassVar[str] = "O(n (b + w + g) d / b) with gradients, O(n) without"
     advice: ClassVar[str] = (
-        "long texts with few tokens that stand for all of it, as [CLS] or those of a question"
+        "long texts with a few tokens that have to see all of them, such as [CLS] or those of a question"
     )
 
     def attend(
@@ -48,15 +47,23 @@ class Longformer(Mechanism):
         block: int | None = None,
         scale: float | None = None,
     ) -> Tensor:
-        """`global_projections`: query, key and value, of the same shapes, as global queries take them; None: the same.
+        """Options.
 
-        `block`: queries taken together; None: 32. `scale`: None: 1 / sqrt(d).
+        Args:
+            query: ``(batch, heads, n, d)``.
+            key: ``(batch, kv_heads, n, d)``.
+            value: ``(batch, kv_heads, n, d)``.
+            mask: Any with a window.
+            global_projections: Query, key and value for the rows of global queries, of the shapes of the other three;
+                None: the same three.
+            block: Queries of a block; None: 32.
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
         import torch
 
         if mask.window is None:
             raise SpecError("longformer got no window", "give Mask(window=(left, right)), or use dot_product")
-        n = as_many(self.name, query, key)
+        n = same_length(self.name, query, key)
         own = (query, key, value)
         theirs = own if global_projections is None else global_projections
         _check_projections(theirs, own)
@@ -65,39 +72,38 @@ class Longformer(Mechanism):
         rest = replace(mask, global_tokens=None)
         if flags is None:
             return SlidingWindow().attend(query, key, value, rest, block=block, scale=scale)
-        local = replace(
-            rest, keep=~flags if mask.keep is None else mask.keep & ~flags
-        )  # the global keys come apart
-        band = Band.of(local, mask.window, n, block, query.device)
+        local_keys = ~flags if mask.keep is None else ~flags & mask.keep.to(flags.device)
+        local = replace(rest, keep=local_keys)  # the global keys are merged in below
+        band = Band.from_mask(local, mask.window, n, block, query.device)
         kernel = partial(attend, scale=scale)
         found, lse = band.attend(query, key, value, kernel)
         query_all, key_all, value_all = theirs[0], *without_padding(mask, *theirs[1:])
-        allowed = conditions(rest, n, query.device)
+        allowed = mask_mods(rest, n, query.device)
         rows = []
         for row in range(len(query)):
-            places = flags[row if len(flags) > 1 else 0].nonzero()[:, 0]
+            global_idx = flags[row if len(flags) > 1 else 0].nonzero()[:, 0]
             part = slice(row, row + 1)
-            near = found[part], lse[part]
-            if len(places):
-                seen = allowed(row)(torch.arange(n, device=query.device)[:, None], places[None, :])
-                seen = seen.expand(n, len(places))[None, None]
-                far = kernel(query[part], key[part][:, :, places], value[part][:, :, places], seen)
-                near = (join(near, far), lse[part])
+            result = found[part]
+            if len(global_idx):
+                seen = allowed(row)(torch.arange(n, device=query.device)[:, None], global_idx[None, :])
+                seen = seen.expand(n, len(global_idx))[None, None]
+                far = kernel(query[part], key[part][:, :, global_idx], value[part][:, :, global_idx], seen)
+                result = join((result, lse[part]), far)
             rows.append(
-                everywhere(
+                attend_globally(
                     query_all[row],
                     key_all[row],
                     value_all[row],
-                    places,
+                    global_idx,
                     allowed(row),
-                    near[0][0],
+                    result[0],
                     scale=scale,
                 )
             )
         return torch.stack(rows) if len(rows) > 1 else rows[0][None]
 
     def pattern(self, n: int, mask: Mask | None = None) -> Tensor:
-        """Which key each query sees ``(n, n)`` under a mask of one row; None: an eighth of n to each side, 0 global."""
+        """Which keys each query sees ``(n, n)`` under a mask of one row; None: n / 8 to each side, token 0 global."""
         import torch
 
         mask = Mask(window=(n // 8, n // 8), global_tokens=[0] if n else None) if mask is None else mask

@@ -1,10 +1,19 @@
-"""HyperAttention's choice of keys: those that point the way of a query, by hashing, and a sample of the others."""
+"""HyperAttention as in its paper: the keys of a block, and a sample with weights, through one softmax.
+
+Queries and keys are ordered by the sides of a few hyperplanes on which they lie, and both orders are cut into equally
+many blocks. A query sees the keys of its block, and keys drawn from all; those that are not in its block weigh (keys
+outside of the block) / (drawn ones outside of it), so that numerator and denominator are right on average. The weight's
+logarithm is added to the logit: what two softmaxes would give when merged by their lse.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ragembed.encoder.attention.halves import Part
+from ragembed.encoder.attention.partial import partial
 
 if TYPE_CHECKING:
     import torch
@@ -77,15 +86,25 @@ class Cut:
     """Each query finds its block by its own bucket, whatever other queries there are, instead of by its rank."""
     directions: Tensor
     random: torch.Generator
+    scale: float
 
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, asks: Tensor | None, keep: Tensor | None
+    ) -> Part:
+        """See `halves.See`; with `alone`."""
+        found = self.blocks(query, key, value, asks, keep)
+        out, lse = partial(found.query, found.key, found.value, found.bias, causal=False, scale=self.scale)
+        return found.back(out), found.back(lse[..., None])[..., 0]
+
+    def blocks(
+        self, query: Tensor, key: Tensor, value: Tensor, asks: Tensor | None, keep: Tensor | None
     ) -> Blocks:
-        """Of as many key heads as query heads; `asks` ``(batch, m)`` and `keep` ``(batch, n)``: what is no padding."""
+        """`asks` ``(batch, m)`` and `keep` ``(batch, n)``: what is no padding."""
         import torch
         import torch.nn.functional as functional
 
         heads, m, n, where = query.shape[1], query.shape[2], key.shape[2], query.device
+        key, value = (each.repeat_interleave(heads // each.shape[1], dim=1) for each in (key, value))
         q, k, v = (each.flatten(0, 1) for each in (query, key, value))
         asks, there = (None if each is None else each.repeat_interleave(heads, 0) for each in (asks, keep))
         buckets, by_key = codes(k, self.directions), order(k, self.directions, there)

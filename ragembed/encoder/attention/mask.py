@@ -1,57 +1,71 @@
-"""Which key each query may see: one description for all mechanisms, and what each of them does with it."""
+"""Attention masks: one description of which keys each query may see, shared by all mechanisms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_
+from operator import and_, index
 from typing import TYPE_CHECKING, Any
 
 from ragembed.errors import SpecError
 
 if TYPE_CHECKING:
-    from torch import Tensor, device
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """All conditions hold at once. Query i of m stands at place i + n - m among n keys, so that both end together."""
+    """Conditions that all have to hold for a query to see a key.
+
+    With m queries and n keys, query i has position i + n - m among the keys: the last query and the last key are
+    aligned, as for the newest tokens of a cache (the bottom-right alignment of FlashAttention from 2.1 on).
+    """
 
     window: tuple[int, int] | None = None
-    """Keys seen to the left and to the right, both ends included: ``(64, 64)`` sees 129, ``(4095, 0)`` sees 4,096."""
+    """How many keys are visible to the left and to the right, beside the query's own position: ``(64, 64)`` makes
+    129 keys visible, ``(4095, 0)`` makes 4,096."""
     causal: bool = False
-    """No key to the right of a query's place is seen."""
+    """A query sees no key at a later position than its own."""
     keep: Tensor | None = None
-    """``(batch, n)`` bool: False for padding, which no query sees. NaN there reaches no result."""
+    """Padding mask ``(batch, n)`` bool: False marks padding, which no query sees. Padding may hold NaN."""
     lengths: Tensor | Sequence[int] | Sequence[Sequence[int]] | None = None
-    """Documents that lie one after the other in each row and do not see one another: ``(documents,)`` for all rows or
-    ``(batch, documents)``; the sum is n. 0 is an empty one."""
+    """Lengths of the documents packed into each row, which do not see one another: ``(documents,)`` for all rows or
+    ``(batch, documents)``. Each row sums to n; a length of 0 is an empty document."""
     global_tokens: Tensor | Sequence[int] | None = None
-    """Tokens that see, and are seen by, all of their document, whatever the window: places, or ``(batch, n)`` bool."""
+    """Tokens that see, and are seen by, all of their document whatever the window: positions that hold for every row,
+    or ``(n,)`` or ``(batch, n)`` bool."""
 
     def __post_init__(self) -> None:
-        window: Any = self.window  # from outside
+        window: Any = self.window  # callers may pass anything
+        if not isinstance(self.causal, bool):
+            raise SpecError(f"causal is {self.causal!r}", "give True or False")
         if window is None:
             return
-        if len(window) != 2 or not all(isinstance(side, int) and side >= 0 for side in window):
+        pair = isinstance(window, tuple | list) and len(window) == 2
+        if not pair or not all(type(side) is int and side >= 0 for side in window):
             raise SpecError(f"window is {window}", "give two numbers from 0: keys to the left, to the right")
 
     @property
     def asks(self) -> list[str]:
         """Names of the conditions that are set."""
         given = {name: getattr(self, name) is not None for name in CONDITIONS}
-        return [name for name, there in {**given, "causal": self.causal}.items() if there]
+        return [name for name, is_set in {**given, "causal": self.causal}.items() if is_set]
 
     def check(self, batch: int, queries: int, keys: int) -> None:
-        """`SpecError` unless all parts fit tensors of that size."""
+        """Raise `SpecError` unless all conditions fit tensors of these sizes."""
+        import torch
+
         if self.keep is not None:
+            if not isinstance(self.keep, torch.Tensor):
+                raise SpecError(f"keep is a {type(self.keep).__name__}", "give a tensor of booleans")
             if tuple(self.keep.shape) != (batch, keys):
                 raise SpecError(
                     f"keep has the shape {tuple(self.keep.shape)}, the keys are {batch} x {keys}",
                     "give one value for each key of each row",
                 )
-            if str(self.keep.dtype) != "torch.bool":
+            if self.keep.dtype != torch.bool:
                 raise SpecError(f"keep is of {self.keep.dtype}", "give booleans: True for keys that are seen")
         for what in ("lengths", "global_tokens"):
             if getattr(self, what) is not None and queries != keys:
@@ -59,7 +73,7 @@ class Mask:
                     f"{what} with {queries} queries of {keys} keys",
                     "give as many queries as keys, or leave it out",
                 )
-        if self.lengths is not None:
+        if self.lengths is not None and batch:  # an empty batch has no rows
             rows = self.document_lengths
             if len(rows) not in (1, batch):
                 raise SpecError(
@@ -71,8 +85,8 @@ class Mask:
                     "give lengths from 0 that sum up to the row",
                 )
 
-    def documents(self, keys: int, where: device) -> Tensor | None:
-        """The number of each key's document ``(1 or batch, keys)``; None where there is one."""
+    def documents(self, keys: int, device: torch.device) -> Tensor | None:
+        """The index of each token's document ``(1 or batch, keys)``; None without `lengths`."""
         import torch
 
         if self.lengths is None:
@@ -81,104 +95,120 @@ class Mask:
             torch.repeat_interleave(torch.arange(len(row)), torch.tensor(row, dtype=torch.int64))
             for row in self.document_lengths
         ]
-        return torch.stack(rows).to(where).reshape(len(rows), keys)
+        return torch.stack(rows).to(device).reshape(len(rows), keys)
 
-    def globals(self, batch: int, keys: int, where: device) -> Tensor | None:
-        """Which tokens are global ``(1 or batch, keys)`` bool; None where none is."""
+    def globals(self, batch: int, keys: int, device: torch.device) -> Tensor | None:
+        """Which tokens are global ``(1 or batch, keys)`` bool; None without `global_tokens`."""
         import torch
 
         if self.global_tokens is None:
             return None
-        given = torch.as_tensor(self.global_tokens, device=where)
+        try:
+            given = torch.as_tensor(self.global_tokens, device=device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise SpecError(
+                f"global tokens are {self.global_tokens!r:.80}", "give positions, or booleans for all tokens"
+            ) from error
         if given.dtype != torch.bool:
-            if given.ndim != 1 or (given.numel() and not (int(given.min()) >= 0 and int(given.max()) < keys)):
+            whole = not (given.is_floating_point() or given.is_complex())
+            if given.ndim != 1 or (
+                given.numel() and not (whole and int(given.min()) >= 0 and int(given.max()) < keys)
+            ):
                 raise SpecError(
-                    f"global tokens {given.tolist()} of {keys}", "give places from 0, below the length"
+                    f"global tokens {given.tolist()} of {keys}", "give positions from 0, below the length"
                 )
-            return torch.zeros(1, keys, dtype=torch.bool, device=where).index_fill(1, given.long(), True)
-        if given.shape[-1] != keys or given.ndim > 2 or (given.ndim == 2 and len(given) not in (1, batch)):
+            return torch.zeros(1, keys, dtype=torch.bool, device=device).index_fill(1, given.long(), True)
+        rows = given.shape[0] if given.ndim == 2 else 1
+        if given.ndim not in (1, 2) or given.shape[-1] != keys or rows not in (1, batch):
             raise SpecError(
                 f"global tokens have the shape {tuple(given.shape)}, the keys are {batch} x {keys}",
                 "give one value for each key",
             )
-        return given.reshape(1 if given.ndim == 1 else len(given), keys)
+        return given.reshape(rows, keys)
 
-    def allowed(self, batch: int, queries: int, keys: int, where: device) -> Tensor | None:
-        """Which key each query sees ``(1 or batch, queries, keys)`` bool; None where all see all."""
-        return self.tiles(batch, queries, keys, where)(slice(0, queries), slice(0, keys))
+    def allowed(self, batch: int, queries: int, keys: int, device: torch.device) -> Tensor | None:
+        """The mask written out ``(1 or batch, queries, keys)`` bool; None if every query sees every key."""
+        return self.tiles(batch, queries, keys, device)(slice(0, queries), slice(0, keys))
 
-    def tiles(self, batch: int, queries: int, keys: int, where: device) -> Tiles:
-        """The same piece by piece, of which no two have to be held at once."""
+    def tiles(self, batch: int, queries: int, keys: int, device: torch.device) -> TiledMask:
+        """The same, computed tile by tile, so that it never has to be in memory as a whole."""
         self.check(batch, queries, keys)
-        return Tiles(
+        return TiledMask(
             self,
             queries,
             keys,
-            where,
-            self.documents(keys, where),
-            self.globals(batch, keys, where),
-            None if self.keep is None else self.keep.to(where),
+            device,
+            self.documents(keys, device),
+            self.globals(batch, keys, device),
+            None if self.keep is None else self.keep.to(device),
         )
 
     @property
     def document_lengths(self) -> list[list[int]]:
-        """`lengths` as lists, one for all rows or one for each."""
+        """`lengths` as lists: one for all rows, or one for each row."""
         given: Any = self.lengths
-        rows: list[Any] = given.tolist() if hasattr(given, "tolist") else list(given)
-        return [list(row) for row in rows] if rows and isinstance(rows[0], list | tuple) else [rows]
+        try:
+            rows = [row.tolist() if hasattr(row, "tolist") else row for row in given]
+            rows = rows if rows and isinstance(rows[0], list | tuple) else [rows]
+            return [[index(length) for length in row] for row in rows]
+        except TypeError as error:
+            raise SpecError(
+                f"lengths are {given!r:.80}", "give whole numbers, once for all rows or for each"
+            ) from error
 
 
 CONDITIONS = ("window", "keep", "lengths", "global_tokens")
-"""What may be left out by None; and there is `causal`."""
+"""Conditions that are None when they are not set; the other one is `causal`."""
 ALL = frozenset({*CONDITIONS, "causal"})
 """Every condition."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tiles:
-    """A mask over given numbers of queries and keys, computed where it is asked for."""
+class TiledMask:
+    """A mask for given numbers of queries and keys, of which only the tiles asked for are computed."""
 
     mask: Mask
     queries: int
     keys: int
-    where: device
+    device: torch.device
     documents: Tensor | None
-    """``(1 or batch, keys)``"""
-    everywhere: Tensor | None
-    """``(1 or batch, keys)``: global tokens."""
+    """Document indices ``(1 or batch, keys)``."""
+    global_tokens: Tensor | None
+    """``(1 or batch, keys)`` bool."""
     keep: Tensor | None
-    """``(batch, keys)``"""
+    """``(batch, keys)`` bool."""
 
     def __call__(self, rows: slice, columns: slice) -> Tensor | None:
-        """Whether queries `rows` see keys `columns` ``(1 or batch, rows, columns)``; None where all do."""
+        """Which of the keys `columns` each query in `rows` sees ``(1 or batch, rows, columns)``; None if all do."""
         import torch
 
         shift = self.keys - self.queries
-        own = slice(rows.start + shift, rows.stop + shift)  # where the queries stand among the keys
-        at = torch.arange(own.start, own.stop, device=self.where)[:, None]
-        key = torch.arange(columns.start, columns.stop, device=self.where)[None, :]
+        own = slice(rows.start + shift, rows.stop + shift)  # the queries' positions among the keys
+        q_idx = torch.arange(own.start, own.stop, device=self.device)[:, None]
+        kv_idx = torch.arange(columns.start, columns.stop, device=self.device)[None, :]
         conditions: list[Tensor] = []
         if self.mask.window is not None:
-            left, right = self.mask.window
-            near = ((key >= at - left) & (key <= at + right))[None]
-            if self.everywhere is not None:
-                near = near | self.everywhere[:, own, None] | self.everywhere[:, None, columns]
+            longest = max(self.queries, self.keys)
+            left, right = (min(side, longest) for side in self.mask.window)  # larger ones would overflow
+            near = ((kv_idx >= q_idx - left) & (kv_idx <= q_idx + right))[None]
+            if self.global_tokens is not None:
+                near = near | self.global_tokens[:, own, None] | self.global_tokens[:, None, columns]
             conditions.append(near)
         if self.mask.causal:
-            conditions.append((key <= at)[None])
+            conditions.append((kv_idx <= q_idx)[None])
         if self.documents is not None:
             conditions.append(self.documents[:, own, None] == self.documents[:, None, columns])
         if self.keep is not None:
-            conditions.append(self.keep[:, None, columns].expand(-1, len(at), -1))
+            conditions.append(self.keep[:, None, columns].expand(-1, len(q_idx), -1))
         return reduce(and_, conditions) if conditions else None
 
-    def reach(self, rows: slice) -> slice:
-        """Keys outside of which queries `rows` see nothing."""
+    def key_range(self, rows: slice) -> slice:
+        """A range of keys that holds all that the queries in `rows` see, by causality and window."""
         shift = self.keys - self.queries
         first, last = 0, self.keys
         if self.mask.causal:
             last = rows.stop + shift
-        if self.mask.window is not None and self.everywhere is None:
+        if self.mask.window is not None and self.global_tokens is None:
             first, last = (
                 rows.start + shift - self.mask.window[0],
                 min(last, rows.stop + shift + self.mask.window[1]),
@@ -188,24 +218,24 @@ class Tiles:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """Some queries and some keys of a mask, both counted from 0."""
+class SubMask:
+    """A mask restricted to a range of queries and a range of keys, both counted from 0."""
 
-    whole: Tiles
+    mask: TiledMask
     rows: slice
     columns: slice
 
     def __call__(self, rows: slice, columns: slice) -> Tensor | None:
-        """As `Tiles`."""
-        return self.whole(_moved(rows, self.rows.start), _moved(columns, self.columns.start))
+        """As `TiledMask`."""
+        return self.mask(_shifted(rows, self.rows.start), _shifted(columns, self.columns.start))
 
-    def reach(self, rows: slice) -> slice:
-        """As `Tiles`; empty where these queries see none of these keys."""
-        found = self.whole.reach(_moved(rows, self.rows.start))
+    def key_range(self, rows: slice) -> slice:
+        """As `TiledMask`; empty if these queries see none of these keys."""
+        found = self.mask.key_range(_shifted(rows, self.rows.start))
         first = max(found.start, self.columns.start)
         last = max(first, min(found.stop, self.columns.stop))
-        return _moved(slice(first, last), -self.columns.start)
+        return _shifted(slice(first, last), -self.columns.start)
 
 
-def _moved(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)
+def _shifted(span: slice, by: int) -> slice:
+    return slice(span.start + by, span.stop + by)

@@ -1,4 +1,4 @@
-"""Attention over a part of the keys: the result and its `lse`, a gradient through both, for `kernels.merge`."""
+"""Attention over a part of the keys: the result and its lse, both differentiable, to be merged with other parts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEAD = -1e30
-"""`lse` of a query that sees nothing: it loses every merge as minus infinity does, but has a gradient."""
+"""The lse of a query that sees no key. Like minus infinity it gives that part no weight in a merge, but unlike it,
+its gradient is not NaN."""
 
 
 def partial(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, causal: bool, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """``(r, g, m, d)``, keys of as many heads -> ``(r, g, m, e)`` and ``(r, g, m)`` in float32 at least.
+    """Result ``(r, g, m, e)`` and lse ``(r, g, m)``, at least in float32, of a query ``(r, g, m, d)`` and g key heads.
 
-    `bias` ``(1 or r, 1 or g, 1 or m, n)`` is added to the logits, minus infinity for keys that are not seen; it has no
-    gradient.
-    With `causal`, m = n. On a CPU by the fused kernel, elsewhere by definition, in memory of m x n.
+    `bias` ``(1 or r, 1 or g, 1 or m, n)`` is added to the logits, minus infinity for keys that are not seen; it gets no
+    gradient. With `causal`, m has to be n. On a CPU this is the fused kernel, elsewhere the definition, with all m x n
+    weights in memory.
     """
     import torch
 
@@ -32,7 +33,7 @@ def partial(
     out, lse = _function().apply(
         _wider(query, width), _wider(key, width), _wider(value, width), bias, causal, scale
     )
-    if bias is not None:  # the kernel gives such a row a sum of 0
+    if bias is not None:  # for a row that sees nothing, the kernel returns an lse of 0
         seen = ~torch.isneginf(bias)
         dead = seen.cumsum(dim=-1)[..., 0, :] == 0 if causal else ~seen.any(dim=-1)
         lse = lse.masked_fill(dead, DEAD)
@@ -42,7 +43,7 @@ def partial(
 def attend(
     query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, *, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """`kernels.fused` with its lse: ``(r, heads, m, e)`` and ``(r, heads, m)`` in float32 at least.
+    """`kernels.fused` and its lse: ``(r, heads, m, e)`` and ``(r, heads, m)``, at least in float32.
 
     `allowed` ``(1 or r, 1, m, n)`` bool. As in `partial`, the lse of a query that sees nothing is `DEAD`.
     """
@@ -59,17 +60,18 @@ def attend(
 
 
 def join(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
-    """The result over two disjoint sets of keys, from result and lse over each."""
+    """The result over the union of two disjoint sets of keys, from result and lse over each."""
     import torch
 
-    weight = torch.sigmoid(other[1] - one[1])[..., None]  # `DEAD` less `DEAD` is 0, and both results are
+    # if both are `DEAD`, their difference is 0, and so are both results
+    weight = torch.sigmoid(other[1] - one[1])[..., None]
     return torch.lerp(one[0].to(weight.dtype), other[0].to(weight.dtype), weight).to(one[0].dtype)
 
 
 def by_definition(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, *, causal: bool, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """The same on any device, with all weights in memory."""
+    """As `partial`, on any device, with all weights in memory."""
     import torch
 
     scores = query @ key.transpose(-1, -2) * scale
@@ -122,10 +124,10 @@ def _function() -> Any:
         def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
             ctx: Any, d_out: Tensor, d_lse: Tensor
         ) -> tuple[Tensor | None, ...]:
-            """The kernel knows no gradient of `lse`: it goes in as that of one more column, where all values are 1.
+            """The kernel takes no gradient of the lse, so it is passed as that of one more column of the values, all 1.
 
-            Of the logits' gradient P (dO · v - dO · out + d lse), the first product gives the last term, and the
-            column's result, 1, is written as 0 so that the second does not take it off again.
+            The logits' gradient is P (dO · v - dO · out + d_lse). The extra column adds d_lse · 1 to the first product;
+            its result, which would be 1, is passed as 0, so that the second product does not subtract it again.
             """
             query, key, value, out, lse = ctx.saved_tensors
             bias, causal, scale = ctx.rest

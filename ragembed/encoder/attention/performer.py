@@ -1,4 +1,4 @@
-"""Performer: an unbiased estimate of softmax attention from random features that are positive (FAVOR+)."""
+"""Performer: softmax attention estimated with positive orthogonal random features (FAVOR+)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Performer(Mechanism):
-    """Weights φ(q)·φ(k) that are exp(q·k / sqrt(d)) on average, in time that grows with n."""
+    """Weights φ(q)·φ(k) whose expectation is exp(q·k / sqrt(d)), in time linear in n."""
 
     name: ClassVar[str] = "performer"
     exact: ClassVar[bool] = False
     honours: ClassVar[frozenset[str]] = kernelised.HONOURS
     paper: ClassVar[str] = "Choromanski et al. 2021, Lemma 1 and section 2.4"
-    time: ClassVar[str] = "O(n r d), r the features; causal O(n r (d + c)), c the chunk"
+    time: ClassVar[str] = "O(n r d), r the number of features; causal O(n r (d + c)), c the chunk"
     memory: ClassVar[str] = "O(n r)"
     advice: ClassVar[str] = (
-        "long texts of models trained with it; its error grows with the length of queries and keys"
+        "long texts with models trained with it; its error grows with the norms of queries and keys"
     )
 
     def attend(
@@ -40,17 +40,17 @@ class Performer(Mechanism):
         scale: float | None = None,
         chunk: int = kernelised.CHUNK,
     ) -> Tensor:
-        """Attend with directions drawn from a seed; all heads share them.
+        """Attend with random features that all heads share.
 
         Args:
             query: ``(batch, heads, m, d)``.
             key: ``(batch, kv_heads, n, d)``.
             value: ``(batch, kv_heads, n, e)``.
-            mask: causal, keep and lengths.
-            features: how many; None: d ln d. The error falls with their square root.
-            seed: another one draws other directions, as training does from time to time.
-            scale: of the inner products, above 0; None: 1 / sqrt(d).
-            chunk: keys taken together where the mask is causal.
+            mask: With no other conditions than causal, keep and lengths.
+            features: Number of features; None: d ln d. The error falls with its square root.
+            seed: Of the random directions. (Training redraws them from time to time.)
+            scale: Of the inner products, above 0; None: 1 / sqrt(d).
+            chunk: Keys of a chunk under causal.
         """
         d = query.shape[-1]
         count = max(1, round(d * math.log(d))) if features is None else features
@@ -60,26 +60,29 @@ class Performer(Mechanism):
                 raise SpecError(f"{name} is {number}", "give 1 or more")
         if not scale > 0:
             raise SpecError(f"scale is {scale}", "give a number above 0")
-        made = partial(log_features, directions=directions(count, d, seed) * math.sqrt(scale), scale=scale)
-        return kernelised.attend(query, key, value, mask, made, chunk)
+        features_of = partial(
+            log_features, directions=directions(count, d, seed) * math.sqrt(scale), scale=scale
+        )
+        return kernelised.attend(query, key, value, mask, features_of, chunk)
 
 
 def directions(count: int, d: int, seed: int) -> Tensor:
-    """Random vectors ``(count, d)`` float64, each normal, of which d in a row are orthogonal.
+    """Normal random vectors ``(count, d)`` float64, orthogonal within each block of d (section 2.4).
 
-    The Q of a normal matrix, with the signs that make it uniform, times lengths that normal vectors have.
+    Each block is the Q of a normal matrix, with the signs that make it uniform (Haar) distributed, times the norms of
+    independent normal vectors.
     """
     import torch
 
     random = torch.Generator().manual_seed(seed)
     blocks = torch.randn(-(-count // d), d, d, generator=random, dtype=torch.float64)
-    turned, upper = torch.linalg.qr(blocks)
-    turned = turned * upper.diagonal(dim1=1, dim2=2).sign()[:, None, :]
-    lengths = torch.randn(count, d, generator=random, dtype=torch.float64).norm(dim=1, keepdim=True)
-    return turned.transpose(1, 2).flatten(0, 1)[:count] * lengths
+    q, r = torch.linalg.qr(blocks)
+    q = q * r.diagonal(dim1=1, dim2=2).sign()[:, None, :]
+    norms = torch.randn(count, d, generator=random, dtype=torch.float64).norm(dim=1, keepdim=True)
+    return q.transpose(1, 2).flatten(0, 1)[:count] * norms
 
 
 def log_features(x: Tensor, directions: Tensor, scale: float = 1.0) -> Tensor:
-    """log φ(x) ``(..., r)``, so that φ(x)·φ(y) is exp(scale x·y) on average; `directions` times sqrt(scale)."""
+    """log φ(x) ``(..., r)`` with E φ(x)·φ(y) = exp(scale x·y) (Lemma 1); `directions` come times sqrt(scale)."""
     half_square = x.square().sum(dim=-1, keepdim=True) * (scale / 2)
     return (x @ directions.to(x).transpose(0, 1)).sub_(half_square + math.log(len(directions)) / 2)

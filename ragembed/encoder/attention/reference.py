@@ -1,4 +1,4 @@
-"""Attention by its definition, in float64 and with everything in memory: what all mechanisms are held against."""
+"""Attention by its definition, in float64 with all weights in memory: the oracle for all exact mechanisms."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def attention(
         query: ``(batch, heads, m, d)``.
         key: ``(batch, kv_heads, n, d)``; query head h attends with key head h // (heads / kv_heads).
         value: ``(batch, kv_heads, n, e)``.
-        mask: None: all see all.
-        scale: None: 1 / sqrt(d).
+        mask: Which keys each query sees; None: all.
+        scale: Of the inner products; None: 1 / sqrt(d).
 
     Returns:
-        The result ``(batch, heads, m, e)`` and the logarithm of the sum of the exponentials ``(batch, heads, m)``,
-        float64. A query that sees no key has 0 and minus infinity.
+        The result ``(batch, heads, m, e)`` and its lse, the log-sum-exp of the logits, ``(batch, heads, m)``, both
+        float64. A query that sees no key has the result 0 and the lse minus infinity.
     """
     import torch
 
@@ -36,12 +36,12 @@ def attention(
     allowed = (mask or Mask()).allowed(batch, m, n, query.device)
     seen = torch.ones(1, m, n, dtype=torch.bool, device=query.device) if allowed is None else allowed
     seen = seen[:, None]
-    if mask is not None and mask.keep is not None:  # 0 times NaN is NaN
+    if mask is not None and mask.keep is not None:  # a weight of 0 times NaN is NaN
         padding = ~mask.keep.to(query.device)[:, None, :, None]
         k, v = k.masked_fill(padding, 0), v.masked_fill(padding, 0)
     logits = (q @ k.transpose(-1, -2)) * (1 / math.sqrt(d) if scale is None else scale)
     logits = logits.masked_fill(~seen, -math.inf)
-    dead = ~seen.any(dim=-1)  # a row of nothing but minus infinity has no softmax
+    dead = ~seen.any(dim=-1)  # the softmax of a row of minus infinities is undefined
     lse = torch.logsumexp(logits.masked_fill(dead[..., None], 0), dim=-1).masked_fill(dead, -math.inf)
     weights = torch.exp(logits - lse.masked_fill(dead, 0)[..., None])
     return weights @ v, lse

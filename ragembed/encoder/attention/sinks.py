@@ -1,15 +1,24 @@
 """Attention sinks: a sliding window, and the first keys of each document beside it.
 
-What a model trained on whole texts has no use for, it puts on the first tokens: cut them off, and the weights of all
-others swell. The first few keys go as more columns to each block of the window.
+A model trained on whole texts puts the attention weight that it has no use for on the first tokens. A window without
+them spreads that weight over all other keys, and the model breaks. So each block of queries also gets the first few
+keys of its documents, as more columns.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention.blocks import Layout, as_many, band, beside, block_of, blocked, conditions
-from ragembed.encoder.attention.kernels import fused, without_padding
+from ragembed.encoder.attention.blocks import (
+    Layout,
+    attend_blocks,
+    band_table,
+    block_size,
+    extend_table,
+    mask_mods,
+    same_length,
+)
+from ragembed.encoder.attention.kernels import without_padding
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
 from ragembed.errors import SpecError
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Sinks(Mechanism):
-    """A window, and always the first `count` keys; what is seen beyond the mask's window are these alone."""
+    """Attention over a window and the first `count` keys of the document."""
 
     name: ClassVar[str] = "sinks"
     exact: ClassVar[bool] = False
@@ -28,7 +37,7 @@ class Sinks(Mechanism):
     paper: ClassVar[str] = "Xiao et al. 2023 (StreamingLLM), section 3"
     time: ClassVar[str] = "O(n (b + w + c) d), b the block, w the window and c the sinks"
     memory: ClassVar[str] = "O(n (b + w + c) d / b) with gradients, O(n) without"
-    advice: ClassVar[str] = "to run a model with a window that was trained without one; with causal, streams"
+    advice: ClassVar[str] = "to run a model with a window that was trained without one; under causal, streams"
 
     def attend(
         self,
@@ -41,46 +50,52 @@ class Sinks(Mechanism):
         block: int | None = None,
         scale: float | None = None,
     ) -> Tensor:
-        """`count`: keys at the start of each document that are always seen, padding among them counted.
+        """Options.
 
-        `block`: queries taken together; None: half of the window, from 32 to 256. `scale`: None: 1 / sqrt(d).
+        Args:
+            query: ``(batch, heads, n, d)``.
+            key: ``(batch, kv_heads, n, d)``.
+            value: ``(batch, kv_heads, n, e)``.
+            mask: Without global tokens, and with a window.
+            count: Keys at the start of each document that are always seen. Padding there counts, but is not seen.
+            block: Queries of a block; None: half of the window, from 32 to 256.
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
         import torch
 
-        n = as_many(self.name, query, key)
+        n = same_length(self.name, query, key)
         left, right = _window(mask, n)
         count = _checked(count, n)
-        b = block_of(left + right, n, block)
-        if n == 0:
-            return fused(query, key, value, scale=scale)
+        b = block_size(left + right, n, block)
         key, value = without_padding(mask, key, value)
         starts = _starts(mask, n, query.device)
-        # A document that starts within a block has its sinks in the band, if that is wide enough.
-        table = band(n, b, left, 0 if mask.causal else max(right, count - 1), query.device)
-        allowed = conditions(mask, n, query.device)
+        # A block gets the sinks of its first query. A document that starts within the block has its sinks in the
+        # window's columns, which are made wide enough for them.
+        table = band_table(n, b, left, 0 if mask.causal else max(right, count - 1), query.device)
+        allowed = mask_mods(mask, n, query.device)
         rows = []
         for row in range(len(query)):
             start = starts[row if len(starts) > 1 else 0]
-            firsts = start[::b, None] + torch.arange(count, device=query.device)
-            firsts = firsts.masked_fill(firsts >= n, -1)
+            sinks = start[::b, None] + torch.arange(count, device=query.device)
+            sinks = sinks.masked_fill(sinks >= n, -1)
 
-            def sees(at: Tensor, place: Tensor, start: Tensor = start) -> Tensor:
-                near = (place >= at - left) & (place <= at + right)
-                return near | (place - start[place] < count)
+            def mask_mod(q_idx: Tensor, kv_idx: Tensor, start: Tensor = start) -> Tensor:
+                near = (kv_idx >= q_idx - left) & (kv_idx <= q_idx + right)
+                return near | (kv_idx - start[kv_idx] < count)
 
-            layout = Layout(b, beside(table, firsts), sees)
-            rows.append(blocked(query[row], key[row], value[row], layout, allowed(row), scale=scale))
+            layout = Layout(b, extend_table(table, sinks), mask_mod)
+            rows.append(attend_blocks(query[row], key[row], value[row], layout, allowed(row), scale=scale))
         return torch.stack(rows)
 
     def pattern(self, n: int, mask: Mask | None = None, *, count: int = 4) -> Tensor:
-        """Which key each query sees ``(n, n)`` under a mask of one row; None: causal, with an eighth of n as window."""
+        """Which keys each query sees ``(n, n)`` bool under a mask of one row; None: causal, with a window of n / 8."""
         import torch
 
         mask = Mask(window=(n // 8, 0), causal=True) if mask is None else mask
-        where = torch.device("cpu")
-        sink = torch.arange(n) - _starts(mask, n, where)[0] < count
-        rest = Mask(causal=mask.causal, keep=mask.keep, lengths=mask.lengths).allowed(1, n, n, where)
-        near = Mask(window=mask.window).allowed(1, n, n, where)
+        device = torch.device("cpu")
+        sink = torch.arange(n) - _starts(mask, n, device)[0] < count
+        rest = Mask(causal=mask.causal, keep=mask.keep, lengths=mask.lengths).allowed(1, n, n, device)
+        near = Mask(window=mask.window).allowed(1, n, n, device)
         seen = torch.ones(n, n, dtype=torch.bool) if near is None else near[0] | sink
         return seen if rest is None else seen & rest[0]
 
@@ -97,12 +112,12 @@ def _checked(count: int, n: int) -> int:
     return min(count, n)
 
 
-def _starts(mask: Mask, n: int, where: torch.device) -> Tensor:
+def _starts(mask: Mask, n: int, device: torch.device) -> Tensor:
     """Where the document of each token starts ``(1 or batch, n)``."""
     import torch
 
-    documents = mask.documents(n, where)
+    documents = mask.documents(n, device)
     if documents is None:
-        return torch.zeros(1, n, dtype=torch.int64, device=where)
+        return torch.zeros(1, n, dtype=torch.int64, device=device)
     documents = documents.contiguous()
     return torch.searchsorted(documents, documents)

@@ -1,4 +1,4 @@
-"""Sliding-window attention: each query sees the keys near it, and nothing else is computed. See `band`."""
+"""Sliding-window attention: each query sees only the keys near it. The blocked computation is in `band`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ragembed.encoder.attention import triton_flash
 from ragembed.encoder.attention.band import Band
-from ragembed.encoder.attention.blocks import as_many
+from ragembed.encoder.attention.blocks import same_length
 from ragembed.encoder.attention.kernels import fused, without_padding
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SlidingWindow(Mechanism):
-    """Exact attention within a band, in time and memory that grow with n."""
+    """Exact attention within a band, in time and memory linear in n."""
 
     name: ClassVar[str] = "sliding_window"
     exact: ClassVar[bool] = True
@@ -30,7 +30,7 @@ class SlidingWindow(Mechanism):
     time: ClassVar[str] = "O(n (b + w) d), b the block and w the window"
     memory: ClassVar[str] = "O(n (b + w) / b) bits of masks"
     advice: ClassVar[str] = (
-        "long texts of which every token needs its neighbourhood: from about 2 (b + w) tokens on"
+        "long texts whose tokens need only their neighbourhood: from about 2 (b + w) tokens on"
     )
 
     def attend(
@@ -47,14 +47,14 @@ class SlidingWindow(Mechanism):
         """Options.
 
         Args:
-            block: Queries taken together; None: 32, or what Triton's kernels take.
-            dilation: The window counts only every so-manieth key from a query's place, and so reaches that much
-                farther (Beltagy, Peters & Cohan 2020, figure 2c).
-            scale: None: 1 / sqrt(d).
+            block: Queries of a block; None: 32 on a CPU, Triton's kernels on a GPU that can run them.
+            dilation: The window counts only the keys whose distance is a multiple of this, and so reaches that many
+                times as far (Beltagy, Peters & Cohan 2020, figure 2c).
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
         if mask.window is None:
             raise SpecError("sliding_window got no window", "give Mask(window=(left, right))")
-        n = as_many(self.name, query, key)
+        n = same_length(self.name, query, key)
         if dilation != 1:
             return self._dilated(query, key, value, mask, dilation, block=block, scale=scale)
         if block is None and query.is_cuda and triton_flash.available(query, value):
@@ -63,7 +63,7 @@ class SlidingWindow(Mechanism):
         def kernel(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor) -> tuple[Tensor]:
             return (fused(q, k, v, allowed, scale=scale),)
 
-        band = Band.of(mask, mask.window, n, block, query.device)
+        band = Band.from_mask(mask, mask.window, n, block, query.device)
         return band.attend(query, *without_padding(mask, key, value), kernel)[0]
 
     def _dilated(
@@ -77,20 +77,19 @@ class SlidingWindow(Mechanism):
         block: int | None,
         scale: float | None,
     ) -> Tensor:
-        """Tokens whose places leave the same rest see one another alone: each rest is a text of its own."""
-        import torch
-
+        """Tokens see only tokens whose position has the same remainder: each remainder is a text of its own."""
         if dilation < 1:
             raise SpecError(f"dilation is {dilation}", "give 1 or more")
         n = key.shape[2]
-        result = torch.zeros_like(query)
-        for rest in range(min(dilation, n)):
-            own = slice(rest, n, dilation)
+        dilation = min(dilation, n)
+        result = value.new_zeros(*query.shape[:3], value.shape[3])
+        for remainder in range(dilation):
+            own = slice(remainder, n, dilation)
             lengths = None
             if mask.lengths is not None:
-                counts = [[0, *accumulate(row)] for row in mask.document_lengths]
-                places = [[-(-max(0, end - rest) // dilation) for end in ends] for ends in counts]
-                lengths = [[b - a for a, b in pairwise(ends)] for ends in places]
+                ends_of_rows = [[0, *accumulate(row)] for row in mask.document_lengths]
+                counts = [[-(-max(0, end - remainder) // dilation) for end in ends] for ends in ends_of_rows]
+                lengths = [[b - a for a, b in pairwise(count)] for count in counts]
             keep = None if mask.keep is None else mask.keep[:, own]
             part = replace(mask, keep=keep, lengths=lengths)
             q, k, v = (each[:, :, own] for each in (query, key, value))

@@ -1,7 +1,7 @@
-"""The binary tree over a document by which `bp` attends: which query sees which span, and what a span is as a key.
+"""The binary tree over a document that `bp` uses: which query sees which span, and the key and value of a span.
 
-Level 0 are the tokens, a span of level j has 2ʲ of them, the last one of a level may have fewer. The `place` of a token
-is its own from 0 to n - 1; the spans of level 1 come next, then those of level 2 and so on.
+Level 0 holds the tokens. A span of level j has 2ʲ tokens; the last one of a level may have fewer. Tokens and spans are
+keys in one array, the nodes: the n tokens first, then the spans of level 1, then those of level 2, and so on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ragembed.encoder.attention.blocks import Layout, blocked
+from ragembed.encoder.attention.blocks import Layout, attend_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -18,108 +18,110 @@ if TYPE_CHECKING:
 
 
 def gap(level: int, k: int) -> int:
-    """Tokens between a query and a span of level j from which on it is seen as one: (2ʲ - 1) k - 2ʲ⁻¹ + 1.
+    """How many tokens have to lie between a query and a span of level j for it to be seen whole: (2ʲ - 1) k - 2ʲ⁻¹ + 1.
 
-    k tokens, k pairs, k fours... lie between, less what halves leave out that go first where spans would overlap.
+    That is k tokens, k spans of two, k of four... up to level j - 1, less what is saved by the half spans that are seen
+    first to avoid an overlap.
     """
-    return (2**level - 1) * k - 2 ** (level - 1) + 1 if level else -1  # a token is seen even by itself
+    return (2**level - 1) * k - 2 ** (level - 1) + 1 if level else -1  # -1: a token sees itself
 
 
 @dataclass(frozen=True, eq=False)
 class SpanTree:
-    """Spans over n tokens for blocks of queries."""
+    """The tree over n tokens, and the layout of its nodes for blocks of queries."""
 
     n: int
     k: int
-    """Tokens, and spans of each level, that a query sees to either side."""
+    """Tokens, and spans of each level, that a query sees to each side."""
     block: int
     causal: bool
-    where: torch.device
+    device: torch.device
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, keep: Tensor, *, weigh: bool, scale: float | None
     ) -> Tensor:
-        """One document ``(heads, n, d)``, of which `keep` ``(n,)`` is no padding."""
+        """Attention over one document ``(heads, n, d)``; `keep` ``(n,)`` is False for padding. As in `BP.attend`."""
         import torch
 
-        shares, mass = self._shares(keep)
+        shares, counts = self._shares(keep)
         keys, values = (self._with_means(each, shares) for each in (key, value))
-        bias = mass.log().to(torch.promote_types(query.dtype, torch.float32)) if weigh else None
-        there = mass > 0
-        return blocked(
-            query, keys, values, self._layout, lambda _, place: there[place], bias=bias, scale=scale
+        bias = counts.log().to(torch.promote_types(query.dtype, torch.float32)) if weigh else None
+        visible = counts > 0
+        return attend_blocks(
+            query, keys, values, self._layout, lambda _, node: visible[node], bias=bias, scale=scale
         )
 
-    def sees(self, at: Tensor, place: Tensor) -> Tensor:
-        """Whether queries `at` see the tokens and spans at `place`: what is far, and lies in no span that is far."""
-        before, after, parent_before, parent_after = self._far[:, place]
-        seen = (at >= after) & (at < parent_after)
-        return seen if self.causal else seen | ((at <= before) & (at > parent_before))
+    def sees(self, q_idx: Tensor, node: Tensor) -> Tensor:
+        """Whether queries see nodes: those that are far enough to be seen whole, unless their parent is, too."""
+        before, after, parent_before, parent_after = self._seen_whole[:, node]
+        seen = (q_idx >= after) & (q_idx < parent_after)
+        return seen if self.causal else seen | ((q_idx <= before) & (q_idx > parent_before))
 
     def sizes(self) -> Tensor:
-        """As one of how many each query sees each token ``(n, n)``; 0 where it does not."""
+        """The size of the span in which each query sees each token ``(n, n)`` int64; 0 if it does not."""
         import torch
 
-        at = torch.arange(self.n, device=self.where)[:, None]
-        found, first = torch.zeros(self.n, self.n, dtype=torch.int64, device=self.where), 0
+        q_idx = torch.arange(self.n, device=self.device)[:, None]
+        found, first = torch.zeros(self.n, self.n, dtype=torch.int64, device=self.device), 0
         for level, spans in enumerate(self._counts):
-            seen = self.sees(at, torch.arange(first, first + spans, device=self.where)[None])
+            seen = self.sees(q_idx, torch.arange(first, first + spans, device=self.device)[None])
             found += seen.repeat_interleave(2**level, dim=1)[:, : self.n] * 2**level
             first += spans
         return found
 
     @cached_property
     def _counts(self) -> list[int]:
-        """Tokens, spans of two, of four... as far as any of them is seen as one."""
+        """The number of nodes at each level, up to the highest of which a span is seen whole."""
         found = [self.n]
         while gap(len(found), self.k) < self.n:
             found.append(-(-found[-1] // 2))
         return found
 
     @cached_property
-    def _far(self) -> Tensor:
-        """``(4, places)``: queries up to this one, before a span, and from that one on, after it, are far from it...
+    def _seen_whole(self) -> Tensor:
+        """From where each node is seen whole ``(4, nodes)``.
 
-        ... and the same of its parent.
+        By queries up to the first index, which lies before the node, and from the second on, which lies after it; the
+        other two are those of its parent.
         """
         import torch
 
         levels = []
         for level, spans in enumerate(self._counts):
-            own, bounds = torch.arange(spans, device=self.where), []
+            own, bounds = torch.arange(spans, device=self.device), []
             for span, height in ((own, level), (own // 2, level + 1)):
-                between = gap(height, self.k)
-                bounds += [span * 2**height - 1 - between, (span + 1) * 2**height + between]
+                own_gap = gap(height, self.k)
+                bounds += [span * 2**height - 1 - own_gap, (span + 1) * 2**height + own_gap]
             levels.append(torch.stack(bounds))
         return torch.cat(levels, dim=1)
 
     @cached_property
     def _layout(self) -> Layout:
-        """A table of what any query of a block sees: of each level what lies before them, and what lies after."""
+        """The table of nodes that any query of a block sees: at each level those before the block and those after."""
         import torch
 
-        first = torch.arange(0, self.n, self.block, device=self.where)[:, None]  # queries of the blocks
+        first = torch.arange(0, self.n, self.block, device=self.device)[:, None]  # each block's first query
         last = (first + self.block).clamp(max=self.n) - 1
         columns, offset = [], 0
         for level, spans in enumerate(self._counts):
-            size, between, wider = 2**level, gap(level, self.k), gap(level + 1, self.k)
-            start, stop = 2 * ((first - wider) // (2 * size)), (last - between) // size
-            runs = [(start, stop)]
+            size, own_gap, parent_gap = 2**level, gap(level, self.k), gap(level + 1, self.k)
+            start, stop = 2 * ((first - parent_gap) // (2 * size)), (last - own_gap) // size
+            ranges = [(start, stop)]
             if not self.causal:
-                start = torch.maximum(stop, -((-first - 1 - between) // size))  # -(-a // b): rounded up
-                runs.append((start, -2 * ((-last - 1 - wider) // (2 * size))))
-            for start, stop in runs:
+                start = torch.maximum(stop, -((-first - 1 - own_gap) // size))  # -(-a // b): rounded up
+                ranges.append((start, -2 * ((-last - 1 - parent_gap) // (2 * size))))
+            for start, stop in ranges:
                 start, stop = start.clamp(min=0), stop.clamp(max=spans)
-                wide = max(0, int((stop - start).max()))
-                place = start + torch.arange(wide, device=self.where)
-                columns.append((place + offset).masked_fill(place >= stop, -1))
+                width = max(0, int((stop - start).max()))
+                span = start + torch.arange(width, device=self.device)
+                columns.append((span + offset).masked_fill(span >= stop, -1))
             offset += spans
         return Layout(self.block, torch.cat(columns, dim=1), self.sees)
 
     def _shares(self, keep: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Of both halves of each level's spans their shares in its tokens, and the number of tokens at each place.
+        """For each level from 1 the share of each half in its span's tokens, and the number of tokens of each node.
 
-        Means are made by shares, for in half precision sums would overflow.
+        Means are computed from shares, because sums would overflow in half precision.
         """
         import torch
         import torch.nn.functional as functional
@@ -132,7 +134,7 @@ class SpanTree:
         return shares, torch.cat(counts)
 
     def _with_means(self, each: Tensor, shares: list[Tensor]) -> Tensor:
-        """``(heads, n, d)`` -> ``(heads, places, d)``."""
+        """Tokens ``(heads, n, d)`` -> nodes ``(heads, nodes, d)``."""
         import torch
         import torch.nn.functional as functional
 

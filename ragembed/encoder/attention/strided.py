@@ -1,6 +1,7 @@
-"""The two patterns of Sparse Transformers, over blocks: what is near, and one block in every few.
+"""The strided and the fixed pattern of Sparse Transformers, over blocks: nearby blocks, and some of the distant ones.
 
-With a stride near the root of the number of blocks, each sees O(sqrt(n / b)) blocks, and two layers reach all of them.
+With a stride near the square root of the number of blocks, each block sees O(sqrt(n / b)) others, and two layers
+connect all of them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar
 
-from ragembed.encoder.attention.blocks import as_many, by_token, over_blocks
+from ragembed.encoder.attention.blocks import attend_block_sparse, same_length, token_mask
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
 from ragembed.errors import SpecError
@@ -20,15 +21,17 @@ KINDS = ("strided", "fixed")
 
 
 class Strided(Mechanism):
-    """Both parts of a pattern merged in every head; with blocks of 1 token it is that of the paper."""
+    """Each head sees both parts of its pattern (a merged head); blocks of 1 token give the patterns of the paper."""
 
     name: ClassVar[str] = "strided"
     exact: ClassVar[bool] = False
     honours: ClassVar[frozenset[str]] = frozenset({"causal", "keep", "lengths"})
-    paper: ClassVar[str] = "Child et al. 2019, sections 4.3 and 5.2"
+    paper: ClassVar[str] = "Child et al. 2019, sections 4.3, 5.1 (merged heads) and 5.5 (blocks)"
     time: ClassVar[str] = "O(n b (s + n / (b s)) d), b the block and s the stride: O(n sqrt(n b) d) at best"
     memory: ClassVar[str] = "O(n (s + n / (b s)) d) with gradients, O((n / b)²) without"
-    advice: ClassVar[str] = "what has a period, as tables and lines of equal length; fixed: text"
+    advice: ClassVar[str] = (
+        "strided: data with a period, such as tables and lines of equal length; fixed: text"
+    )
 
     def attend(
         self,
@@ -46,16 +49,17 @@ class Strided(Mechanism):
         """Options.
 
         Args:
-            kind: ``strided``: the `stride` blocks next to a block, and every `stride`-th from it; ``fixed``: those of
-                its own stretch of `stride` blocks, and the last of every stretch.
+            kind: ``strided``: a block sees the `stride` blocks to each side, and all at a multiple of `stride` from it;
+                ``fixed``: the text is cut into segments of `stride` blocks, and a block sees its own segment and the
+                last blocks of every segment.
             block: Tokens of a block.
-            stride: In blocks; None: the root of their number.
-            summary: Last blocks of a stretch that all see, where the kind is ``fixed``.
-            scale: None: 1 / sqrt(d).
+            stride: In blocks; None: the square root of their number.
+            summary: With ``fixed``, how many of the last blocks of a segment all see (c in the paper).
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
-        n = as_many(self.name, query, key)
+        n = same_length(self.name, query, key)
         chosen = _blocks(n, kind, block, stride, summary).to(query.device)
-        return over_blocks(query, key, value, mask, chosen, block, scale=scale)
+        return attend_block_sparse(query, key, value, mask, chosen, block, scale=scale)
 
     def pattern(
         self,
@@ -68,11 +72,11 @@ class Strided(Mechanism):
         summary: int = 1,
     ) -> Tensor:
         """Which key each query sees ``(n, n)`` under a mask of one row."""
-        return by_token(_blocks(n, kind, block, stride, summary), n, block, mask)
+        return token_mask(_blocks(n, kind, block, stride, summary), n, block, mask)
 
 
 def _blocks(n: int, kind: str, block: int, stride: int | None, summary: int) -> Tensor:
-    """Which block each block sees ``(blocks, blocks)``."""
+    """Which block each block sees ``(blocks, blocks)`` bool."""
     import torch
 
     if kind not in KINDS:

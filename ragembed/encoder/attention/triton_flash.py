@@ -1,9 +1,9 @@
-"""FlashAttention-2 on a GPU: exact, forward and backward, of any mask without global tokens.
+"""FlashAttention-2 on a GPU, by Triton: exact, forward and backward, for any mask without global tokens.
 
-The kernels, in `triton_kernels`, compute what `flash2` is there to explain. Tiles that a window, causality or documents
-leave out are skipped, so that a window of w costs O(n w). The forward pass keeps the result and its `lse`; the backward
-pass computes the weights again in two kernels, one for tiles of keys and one for tiles of queries, so that no two
-programs add to one place and results are the same from run to run. float32 is multiplied as float32, not as TF32.
+The kernels, in `triton_kernels`, compute what `flash2` explains. Tiles that are fully masked by a window, causality or
+documents are skipped, so that a window of w costs O(n w). The forward pass keeps the result and its lse. The backward
+pass recomputes the weights in two kernels, one over tiles of keys and one over tiles of queries: no two programs add to
+the same element, so results are deterministic. float32 is multiplied as float32, not as TF32.
 
 So far the kernels ran in Triton's interpreter and were compiled for sm_80 and sm_90; they have not been timed on a GPU.
 """
@@ -25,22 +25,23 @@ from ragembed.errors import SpecError
 if TYPE_CHECKING:
     from torch import Tensor
 
-WIDEST = 256
-"""Numbers of a head, at most."""
-_FARTHEST_ROW = 1 << 22
-"""Numbers from a row to the next, at most, so that places within a tile fit 32 bits; other tensors are copied."""
+MAX_HEAD_DIMENSION = 256
+"""The largest head dimension that the kernels support."""
+_MAX_ROW_STRIDE = 1 << 22
+"""The largest stride between rows for which offsets within a tile fit 32 bits; other tensors are copied."""
 
 
 def available(*tensors: Tensor) -> bool:
-    """Whether the kernels take these: 16 or 32 bits, heads of at most 256 numbers, on a GPU from Ampere on with Triton.
+    """Whether the kernels can run on these tensors.
 
-    On a CPU they do where Triton's interpreter is on (``TRITON_INTERPRET=1``), which is for tests.
+    They need Triton, a GPU from Ampere on, 16 or 32 bits, and a head dimension of at most 256. For tests they also run
+    on a CPU, in Triton's interpreter (``TRITON_INTERPRET=1``).
     """
     import torch
 
     types = (torch.float16, torch.bfloat16, torch.float32)
     return _installed() and all(
-        each.dtype in types and each.shape[-1] <= WIDEST and _runs_on(each) for each in tensors
+        each.dtype in types and each.shape[-1] <= MAX_HEAD_DIMENSION and _runs_on(each) for each in tensors
     )
 
 
@@ -59,15 +60,16 @@ def attention(
         query: ``(batch, heads, m, d)``.
         key: ``(batch, kv_heads, n, d)``; query head h attends with key head h // (heads / kv_heads).
         value: ``(batch, kv_heads, n, e)``.
-        mask: None: all see all.
-        scale: None: 1 / sqrt(d).
-        sizes: powers of two from 16; None: what `tiles` says.
+        mask: Without global tokens; None: every query sees every key.
+        scale: Of the inner products; None: 1 / sqrt(d).
+        sizes: Tile sizes, powers of two from 16; None: those of `triton_tiles.tiles`.
 
     Returns:
-        The result ``(batch, heads, m, e)`` and the logarithm of the sum of the exponentials ``(batch, heads, m)``,
-        float32. A query that sees no key has 0 and minus infinity.
+        The result ``(batch, heads, m, e)`` and its lse, the log-sum-exp of the logits, ``(batch, heads, m)`` float32. A
+        query that sees no key has the result 0 and the lse minus infinity.
 
-    Raises `SpecError` for tensors that are not `available` or do not fit, and for global tokens.
+    Raises:
+        SpecError: Tensors that do not fit or for which the kernels are not `available`, or global tokens.
     """
     mask = Mask() if mask is None else mask
     check_tensors(query, key, value)
@@ -78,47 +80,50 @@ def attention(
         raise SpecError(
             f"Triton's kernels cannot take {query.dtype} with heads of {max(query.shape[3], value.shape[3])} "
             f"on {query.device}",
-            f"give 16 or 32 bits and at most {WIDEST} numbers on a GPU from Ampere on, and install triton",
+            f"give 16 or 32 bits and at most {MAX_HEAD_DIMENSION} numbers on a GPU from Ampere on, and install triton",
         )
     scale = 1 / math.sqrt(query.shape[3]) if scale is None else scale
-    if scale <= 0:  # the kernels scale the highest logit, which then would be the lowest
+    if scale <= 0:  # the kernels scale the row maximum, which assumes a positive scale
         query, scale = query * scale, 1.0
     if sizes is None:
         sizes = tiles(max(query.shape[3], value.shape[3]), query.element_size(), _capability(query))
-    sight = Sight.of(mask, query, key)
-    out, lse = _function().apply(_dense(query), _dense(key), _dense(value), sight, scale, sizes)
+    mask_tensors = MaskTensors.from_mask(mask, query, key)
+    out, lse = _function().apply(
+        _loadable(query), _loadable(key), _loadable(value), mask_tensors, scale, sizes
+    )
     return out, lse
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """A mask as the kernels read it."""
+class MaskTensors:
+    """A mask in the form that the kernels read."""
 
     left: int
     right: int
+    """The window; as long as the text if there is none."""
     keep: Tensor | None
     """``(batch, n)`` uint8"""
     kept: Tensor | None
-    """``(batch, 2)`` int32: the first key that is kept, and the one after the last."""
+    """``(batch, 2)`` int32: the index of the first key that is no padding, and that after the last."""
     first: Tensor | None
-    """``(1 or batch, n)`` int32: where the document of each place starts."""
+    """``(1 or batch, n)`` int32: where each token's document starts."""
     last: Tensor | None
-    """Where it ends."""
+    """``(1 or batch, n)`` int32: where it ends, exclusive."""
 
     @classmethod
-    def of(cls, mask: Mask, query: Tensor, key: Tensor) -> Sight:
-        """That of queries over keys."""
+    def from_mask(cls, mask: Mask, query: Tensor, key: Tensor) -> MaskTensors:
+        """The tensors of a mask of `query` over `key`."""
         import torch
 
-        n, where = key.shape[2], key.device
+        n, device = key.shape[2], key.device
         far = query.shape[2] + n
         left, right = (min(side, far) for side in mask.window or (far, far))
         keep = kept = first = last = None
         if mask.keep is not None and n:
-            keep = mask.keep.to(where).contiguous().view(torch.uint8)
-            place = torch.arange(n, device=where, dtype=torch.int32)
-            kept = torch.stack([n - (keep * (n - place)).amax(1), (keep * (place + 1)).amax(1)], dim=1)
-        documents = mask.documents(n, where)
+            keep = mask.keep.to(device).contiguous().view(torch.uint8)
+            index = torch.arange(n, device=device, dtype=torch.int32)
+            kept = torch.stack([n - (keep * (n - index)).amax(1), (keep * (index + 1)).amax(1)], dim=1)
+        documents = mask.documents(n, device)
         if documents is not None and n:
             first = torch.searchsorted(documents, documents, out_int32=True)
             last = torch.searchsorted(documents, documents, out_int32=True, right=True)
@@ -127,12 +132,12 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Tensors of which each row of a head is dense, and what the kernels need beside them."""
+    """Tensors whose last dimension is contiguous, with their mask and scale."""
 
     query: Tensor
     key: Tensor
     value: Tensor
-    sight: Sight
+    mask: MaskTensors
     scale: float
 
     def forward(self, tile: Tile) -> tuple[Tensor, Tensor]:
@@ -153,7 +158,7 @@ class Problem:
         sizes: Tiles,
         wanted: tuple[bool, ...],
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of query, key and value, where they are wanted."""
+        """The gradients of query, key and value; None for those that are not wanted."""
         q, k, v = self.query, self.key, self.value
         d_q = d_k = d_v = None
         dense = self._prepare(out, d_out, lse, d_lse, sizes.query.rows)
@@ -171,13 +176,13 @@ class Problem:
         self, kernel: Any, programs: int, tile: Tile, strided: tuple[Tensor, ...], dense: tuple[Tensor, ...]
     ) -> None:
         (_, heads, m, d), (_, kv_heads, n, e) = self.query.shape, self.value.shape
-        s = self.sight
+        mask = self.mask
         if programs:
-            with _on_device_of(self.query):
+            with _device_of(self.query):
                 kernel[(programs,)](
                     *strided, *dense, *map(_strides, strided),
-                    s.keep, s.kept, s.first, s.last, 0 if s.first is None or len(s.first) == 1 else n,
-                    heads, heads // kv_heads, m, n, s.left, s.right, self.scale,
+                    mask.keep, mask.kept, mask.first, mask.last, 0 if mask.first is None or len(mask.first) == 1 else n,
+                    heads, heads // kv_heads, m, n, mask.left, mask.right, self.scale,
                     d, e, _padded(d), _padded(e), tile.rows, tile.columns,
                     num_warps=tile.warps, num_stages=tile.stages, enable_fp_fusion=True,
                 )  # fmt: skip
@@ -185,13 +190,13 @@ class Problem:
     def _prepare(
         self, out: Tensor, d_out: Tensor, lse: Tensor, d_lse: Tensor | None, rows: int
     ) -> tuple[Tensor, Tensor]:
-        """`norm` and `delta` of the backward kernels."""
+        """`norm` and `delta`, which the backward kernels read for each query."""
         import torch
 
         _, heads, m, e = out.shape
         norm, delta = torch.empty_like(lse), torch.empty_like(lse)
         if programs := _programs(out, rows):
-            with _on_device_of(out):
+            with _device_of(out):
                 _kernels().prepare[(programs,)](
                     out, d_out, lse, d_lse, norm, delta, *map(_strides, (out, d_out)),
                     heads, m, e, _padded(e), rows, enable_fp_fusion=True,
@@ -206,11 +211,17 @@ def _function() -> Any:
     class TritonFlash(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
         def forward(
-            ctx: Any, query: Tensor, key: Tensor, value: Tensor, sight: Sight, scale: float, sizes: Tiles
+            ctx: Any,
+            query: Tensor,
+            key: Tensor,
+            value: Tensor,
+            mask_tensors: MaskTensors,
+            scale: float,
+            sizes: Tiles,
         ) -> tuple[Tensor, Tensor]:
-            out, lse = Problem(query, key, value, sight, scale).forward(sizes.forward)
+            out, lse = Problem(query, key, value, mask_tensors, scale).forward(sizes.forward)
             ctx.save_for_backward(query, key, value, out, lse)
-            ctx.rest = sight, scale, sizes
+            ctx.rest = mask_tensors, scale, sizes
             ctx.set_materialize_grads(False)
             return out, lse
 
@@ -220,10 +231,10 @@ def _function() -> Any:
             ctx: Any, d_out: Tensor | None, d_lse: Tensor | None
         ) -> tuple[Tensor | None, ...]:
             query, key, value, out, lse = ctx.saved_tensors
-            sight, scale, sizes = ctx.rest
-            d_out = torch.zeros_like(out) if d_out is None else _dense(d_out)
+            mask_tensors, scale, sizes = ctx.rest
+            d_out = torch.zeros_like(out) if d_out is None else _loadable(d_out)
             d_lse = None if d_lse is None else d_lse.contiguous()
-            found = Problem(query, key, value, sight, scale).backward(
+            found = Problem(query, key, value, mask_tensors, scale).backward(
                 d_out, d_lse, out, lse, sizes, ctx.needs_input_grad
             )
             return (*found, None, None, None)
@@ -238,13 +249,13 @@ def _kernels() -> Any:
     return triton_kernels
 
 
-def _dense(each: Tensor) -> Tensor:
-    fits = (each.stride(3) == 1 or each.shape[3] == 1) and each.stride(2) <= _FARTHEST_ROW
+def _loadable(each: Tensor) -> Tensor:
+    fits = (each.stride(3) == 1 or each.shape[3] == 1) and each.stride(2) <= _MAX_ROW_STRIDE
     return each if fits else each.contiguous()
 
 
 def _like(each: Tensor, width: int) -> Tensor:
-    """Room for ``(batch, heads, length, width)``, with heads next to one another if those of `each` are."""
+    """An empty ``(batch, heads, length, width)`` in the memory layout of `each`: heads before length, or after it."""
     batch, heads, length, _ = each.shape
     if each.stride(1) < each.stride(2):
         return each.new_empty(batch, length, heads, width).transpose(1, 2)
@@ -256,18 +267,18 @@ def _strides(each: Tensor) -> tuple[int, ...]:
 
 
 def _programs(each: Tensor, rows: int) -> int:
-    """One for each `rows` of each matrix."""
+    """The number of programs: one for each tile of `rows` rows of each head."""
     batch, heads, length, _ = each.shape
     return int(batch * heads * -(-length // rows))
 
 
 def _padded(width: int) -> int:
-    """A power of two from 16 on, as matrix units take."""
+    """The next power of two, at least 16, as `tl.dot` needs."""
     return max(16, 1 << (width - 1).bit_length())
 
 
-def _on_device_of(each: Tensor) -> AbstractContextManager[object]:
-    """Triton launches on the current device, whatever that of the tensors."""
+def _device_of(each: Tensor) -> AbstractContextManager[object]:
+    """Makes the tensor's device current, since Triton launches there whatever the device of the tensors."""
     import torch
 
     return torch.cuda.device(each.device) if each.is_cuda else nullcontext()
@@ -283,7 +294,7 @@ def _runs_on(each: Tensor) -> bool:
     from triton import knobs
 
     if knobs.runtime.interpret:
-        return bool(each.dtype != torch.bfloat16)  # of which the interpreter multiplies the bits as integers
+        return bool(each.dtype != torch.bfloat16)  # the interpreter multiplies bfloat16's bits as integers
     return bool(each.is_cuda and torch.version.hip is None and _capability(each) >= (8, 0))
 
 

@@ -1,4 +1,4 @@
-"""How much each kernel of `triton_kernels` takes at once: the place to tune them for another GPU."""
+"""Tile sizes and launch parameters of the kernels in `triton_kernels`: the place to tune them for another GPU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tile:
-    """What a program takes at once, and by how many warps, with how many stages of loading ahead."""
+    """The queries and keys of a tile, and the warps and pipeline stages of a program."""
 
     rows: int
     columns: int
@@ -17,7 +17,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Those of each kernel."""
+    """The tile of each kernel."""
 
     forward: Tile
     key_value: Tile
@@ -42,10 +42,10 @@ _FLOAT32 = {
 
 
 def tiles(width: int, size: int, capability: tuple[int, int]) -> Tiles:
-    """For heads of `width` numbers of `size` bytes on a GPU of that compute capability.
+    """The tiles for heads of dimension `width`, of numbers of `size` bytes, on a GPU of that compute capability.
 
-    Chosen among those that, compiled for sm_80 and sm_90, spill few registers or none and fit shared memory: 227 KB on
-    Hopper and its successor for data centers, 99 KB elsewhere.
+    They were chosen among those that, compiled for sm_80 and sm_90, spill few registers or none and fit into shared
+    memory: 227 KB on Hopper and Blackwell data-center GPUs, 99 KB elsewhere.
     """
     table = _FLOAT32 if size == 4 else _HOPPER if capability[0] in (9, 10) else _AMPERE
     return next(found for most, found in table.items() if width <= most)

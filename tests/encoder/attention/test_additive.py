@@ -1,4 +1,4 @@
-"""Additive attention against its definition, and against values that others published."""
+"""Additive attention against its definition and against published values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def published(shared_fixtures: Path) -> dict[str, Any]:
 
 
 def plain(q: Any, k: Any, v: Any, mask: Any, w: Any, u: Any, weight: Any) -> Any:
-    """Everything in memory, float64."""
+    """The definition in float64, with all scores in memory."""
     q, k, v, w, u, weight = (each.double() for each in (q, k, v, w, u, weight))
     groups = q.shape[1] // k.shape[1]
     asks, seen = q @ w, (k @ u).repeat_interleave(groups, 1)
@@ -47,8 +47,8 @@ MASKS = [
 @pytest.mark.parametrize("asked", MASKS)
 @pytest.mark.parametrize("chunk", [None, 1, 5, 64])
 @pytest.mark.parametrize("per_head", [False, True])
-def test_it_is_its_definition(asked: dict[str, Any], chunk: int | None, per_head: bool) -> None:
-    """Results and gradients, of the parameters too, however the queries are cut."""
+def test_it_equals_its_definition(asked: dict[str, Any], chunk: int | None, per_head: bool) -> None:
+    """Results and gradients, also of the parameters, whatever the chunk."""
     torch.manual_seed(0)
     shapes: list[tuple[int, ...]] = [(2, 4, 13, 6), (2, 2, 13, 6), (2, 2, 13, 3)]
     shapes += [(4, 6, 5), (2, 6, 5), (4, 5)] if per_head else [(6, 5), (6, 5), (5,)]
@@ -67,7 +67,7 @@ def test_it_is_its_definition(asked: dict[str, Any], chunk: int | None, per_head
         torch.testing.assert_close(our, their, atol=1e-4, rtol=0)
 
 
-def test_keras(published: dict[str, Any]) -> None:
+def test_published_values_of_keras(published: dict[str, Any]) -> None:
     case = published["keras_additive_attention"]
     q, k, v, expected = (torch.tensor([case[name]]).float() for name in ("query", "key", "value", "output"))
     torch.testing.assert_close(ATTEND(q, k, v), expected, atol=case["atol"], rtol=0)
@@ -75,8 +75,8 @@ def test_keras(published: dict[str, Any]) -> None:
     assert ATTEND(q, k, v, nothing)[0, 0, 0].tolist() == case["fully_masked_query_row_output"]
 
 
-def test_allennlp(published: dict[str, Any]) -> None:
-    """Its scores, read off as logarithms of weights; a query of two dimensions has a third that is 0."""
+def test_published_values_of_allennlp(published: dict[str, Any]) -> None:
+    """Scores are recovered as logarithms of the weights; its queries of two dimensions are padded with a 0."""
     case = published["allennlp_additive_attention"]
     q = torch.nn.functional.pad(torch.tensor(case["vectors"]), (0, 1))[:, None, None]
     w = torch.nn.functional.pad(torch.tensor(case["W"]), (0, 0, 0, 1))
@@ -88,8 +88,8 @@ def test_allennlp(published: dict[str, Any]) -> None:
     torch.testing.assert_close(logs - logs[:, :1], expected - expected[:, :1], atol=1e-5, rtol=0)
 
 
-def test_neither_way_holds_all_scores() -> None:
-    """512 x 512 x 64 numbers are 64 MiB; a chunk has 16 at most, and what is kept for the gradient is less."""
+def test_neither_forward_nor_backward_holds_all_scores() -> None:
+    """All values of tanh take 64 MiB; a chunk takes at most 16 MiB, and all that is saved for backward takes less."""
     q, k, v = (torch.randn(1, 1, 512, 64, requires_grad=True) for _ in range(3))
     kept: list[int] = []
 
@@ -107,7 +107,7 @@ def test_neither_way_holds_all_scores() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"w": (3, 2)}, r"w has the shape \(3, 2\); give \(4, a\) or \(2, 4, a\)"),
         ({"u": (3, 4, 2)}, r"u has the shape \(3, 4, 2\); give \(4, a\) or \(2, 4, a\)"),
@@ -115,9 +115,9 @@ def test_neither_way_holds_all_scores() -> None:
         ({"v": (3,)}, r"v has the shape \(3,\); give \(4,\) or \(2, 4\)"),
     ],
 )
-def test_parameters_that_do_not_fit(options: dict[str, tuple[int, ...]], told: str) -> None:
+def test_mismatched_parameters_are_refused(options: dict[str, tuple[int, ...]], message: str) -> None:
     q = torch.zeros(1, 2, 5, 4)
-    with pytest.raises(SpecError, match=told):
+    with pytest.raises(SpecError, match=message):
         ATTEND(q, q, q, **{name: torch.zeros(shape) for name, shape in options.items()})
     with pytest.raises(SpecError, match="chunk is 0"):
         ATTEND(q, q, q, chunk=0)

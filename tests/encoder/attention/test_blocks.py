@@ -1,4 +1,4 @@
-"""Sinks, BigBird and strided attention: exact over the keys that their pattern shows."""
+"""Sinks, BigBird and strided attention: exact over the keys in their pattern."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 
 
 def over_pattern(tensors: list[Any], seen: Any) -> Any:
-    """The definition in float64 where `seen` ``(batch, n, n)`` holds."""
+    """Attention by definition in float64, over the pairs `seen` ``(batch, n, n)``."""
     query, key, value = tensors
     groups = query.shape[1] // key.shape[1]
     key, value = (each.double().repeat_interleave(groups, 1) for each in (key, value))
@@ -66,7 +66,7 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
 )
 @given(problem=problems())
 @settings(max_examples=40, deadline=None)
-def test_they_are_the_definition_over_their_pattern(
+def test_results_equal_the_definition_over_the_pattern(
     name: str, options: dict[str, Any], problem: dict[str, Any]
 ) -> None:
     """Results within 1e-5 and gradients within 1e-4."""
@@ -103,7 +103,7 @@ def drawn(seen: Any) -> list[str]:
     return ["".join("#" if each else "." for each in row) for row in seen.tolist()]
 
 
-def test_patterns_that_can_be_drawn() -> None:
+def test_patterns_drawn_by_hand() -> None:
     sinks, strided, bigbird = (attention.get(name) for name in ("sinks", "strided", "bigbird"))
     packed = Mask(window=(1, 0), causal=True, lengths=[5, 3])
     assert drawn(sinks.pattern(8, packed, count=1)) == [  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ def test_patterns_that_can_be_drawn() -> None:
     ]  # fmt: skip
 
 
-def test_random_blocks_are_as_many_as_asked_and_the_seed_s() -> None:
+def test_random_blocks_follow_number_and_seed() -> None:
     bigbird: Any = attention.get("bigbird")
     without = bigbird.pattern(40, block=2, random=0)
     drawn_once = bigbird.pattern(40, block=2, random=3)
@@ -134,11 +134,11 @@ def test_random_blocks_are_as_many_as_asked_and_the_seed_s() -> None:
     assert (earlier & ~without).sum(1)[10:-2].eq(2).all()
 
 
-def test_what_they_see_grows_slower_than_the_square() -> None:
+def test_the_block_table_is_narrow() -> None:
     wide: Any = attention.get("bigbird").pattern(640, block=8)  # type: ignore[attr-defined]
     chosen = wide[::8, ::8]
     chosen[[0, -1]] = torch.eye(80, dtype=torch.bool)[[0, -1]]
-    assert blocks.from_blocks(chosen, 640, 8).shape == (80, 8 * (3 + 2 + 3))
+    assert blocks.block_table(chosen, 640, 8).shape == (80, 8 * (3 + 2 + 3))
 
 
 def test_sinks_are_the_first_keys_whatever_the_window() -> None:
@@ -157,7 +157,7 @@ def test_sinks_are_the_first_keys_whatever_the_window() -> None:
 
 
 def test_sinks_of_a_document_that_starts_at_the_end_of_a_block() -> None:
-    """They lie in the next block, and are seen though the window sees nothing."""
+    """Its sinks lie in the next block, and are seen although they are outside of the window."""
     torch.manual_seed(0)
     tensors = [torch.randn(1, 2, 20, 4) for _ in range(3)]
     q, k, v = tensors
@@ -168,18 +168,18 @@ def test_sinks_of_a_document_that_starts_at_the_end_of_a_block() -> None:
 
 
 @pytest.mark.parametrize("name", ["sinks", "longformer", "bigbird", "strided"])
-def test_how_many_blocks_go_at_once_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_per_call_do_not_change_the_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 2, 50, 4) for _ in range(3))
     mask = Mask(window=(5, 5)) if "window" in attention.get(name).honours else Mask()
     whole = attention.get(name)(q, k, v, mask, block=8)
     for at_once in (1, 100):
-        monkeypatch.setattr(blocks, "KEYS_AT_ONCE", at_once)
+        monkeypatch.setattr(blocks, "KEYS_PER_CALL", at_once)
         torch.testing.assert_close(attention.get(name)(q, k, v, mask, block=8), whole, atol=1e-6, rtol=0)
 
 
-def hugging_face_s(heads: int, b: int, drawn_blocks: int, seed: int) -> Any:
-    """A block-sparse layer of random weights, which also keeps the random blocks of its last call in ``drawn``."""
+def hugging_face_layer(heads: int, b: int, drawn_blocks: int, seed: int) -> Any:
+    """Its block-sparse layer with random weights, which also keeps the random blocks of its last call as ``drawn``."""
     pytest.importorskip("transformers")
     from transformers.models.big_bird.configuration_big_bird import BigBirdConfig
     from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
@@ -202,8 +202,8 @@ def hugging_face_s(heads: int, b: int, drawn_blocks: int, seed: int) -> Any:
     return layer
 
 
-def run_theirs(layer: Any, hidden: Any, keep: Any, b: int) -> tuple[Any, list[Any]]:
-    """Its result ``(batch, n, hidden)``, and query, key and value as it projects them."""
+def run_layer(layer: Any, hidden: Any, keep: Any, b: int) -> tuple[Any, list[Any]]:
+    """The layer's result ``(batch, n, hidden)``, and the query, key and value that it projects."""
     from transformers.models.big_bird.modeling_big_bird import BigBirdModel
 
     blocked, near, queries, keys = BigBirdModel.create_masks_for_block_sparse_attn(keep.float(), b)
@@ -227,33 +227,33 @@ def run_theirs(layer: Any, hidden: Any, keep: Any, b: int) -> tuple[Any, list[An
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=15, deadline=None)
-def test_bigbird_is_hugging_face_s(
+def test_bigbird_equals_hugging_face(
     heads: int, b: int, drawn_blocks: int, more: int, padding: float, seed: int
 ) -> None:
-    """In training, where it draws random blocks for each head, which are handed over."""
-    layer = hugging_face_s(heads, b, drawn_blocks, seed).train()
+    """In training mode, where it draws random blocks for each head, which ours gets as a table."""
+    layer = hugging_face_layer(heads, b, drawn_blocks, seed).train()
     n = b * (2 * drawn_blocks + 5 + more)  # with fewer blocks it could not draw so many
     hidden = torch.randn(2, n, 8 * heads, generator=torch.Generator().manual_seed(seed))
     keep = torch.ones(2, n, dtype=torch.bool)
     keep[1, n - int(padding * n) :] = False
     with torch.no_grad():
-        theirs, tensors = run_theirs(layer, hidden, keep, b)
+        theirs, tensors = run_layer(layer, hidden, keep, b)
         drawn_by_them = torch.stack([torch.as_tensor(each) for each in layer.drawn])  # but for both ends
         table = torch.nn.functional.pad(drawn_by_them, (0, 0, 1, 1), value=-1)
         found = attention.get("bigbird")(*tensors, Mask(keep=keep), block=b, table=table)
     torch.testing.assert_close(found.transpose(1, 2).flatten(2)[keep], theirs[keep], atol=1e-5, rtol=0)
 
 
-def test_out_of_training_hugging_face_s_bigbird_weighs_block_0_more_often() -> None:
-    """Its random blocks are all block 0, which is seen anyway: as if the keys of block 0 came 1 + 2 times.
+def test_hugging_face_bigbird_counts_block_0_repeatedly_in_evaluation() -> None:
+    """Its random blocks are all block 0, which is seen anyway: as if the keys of block 0 were there 1 + 2 times.
 
-    So do queries with neighbours of their own; those next to the ends see block 0 as a neighbour, too.
+    Checked for queries in the middle; those next to the ends also see block 0 as a neighbour.
     """
     b, n, drawn_blocks = 4, 48, 2
-    layer = hugging_face_s(1, b, drawn_blocks, 0).eval()
+    layer = hugging_face_layer(1, b, drawn_blocks, 0).eval()
     hidden, keep = torch.randn(1, n, 8), torch.ones(1, n, dtype=torch.bool)
     with torch.no_grad():
-        theirs, (q, k, v) = run_theirs(layer, hidden, keep, b)
+        theirs, (q, k, v) = run_layer(layer, hidden, keep, b)
     assert not any(each.any() for each in layer.drawn)
     seen = attention.get("bigbird").pattern(n, block=b, random=0)  # type: ignore[attr-defined]
     often = torch.ones(n)
@@ -265,8 +265,8 @@ def test_out_of_training_hugging_face_s_bigbird_weighs_block_0_more_often() -> N
     )
 
 
-def test_random_blocks_that_are_given() -> None:
-    """Of 6 blocks of one token, block 1 also sees 3 and 5, block 3 sees 0 and 5; and heads may differ."""
+def test_random_blocks_can_be_given_as_a_table() -> None:
+    """Of 6 blocks of one token, block 1 also sees 3 and 5, block 3 sees 0 and 5, block 4 sees 4; heads may differ."""
     torch.manual_seed(0)
     q, k, v = torch.randn(1, 4, 6, 4), torch.randn(1, 2, 6, 4), torch.randn(1, 2, 6, 4)
     bigbird = attention.get("bigbird")
@@ -284,7 +284,7 @@ def test_random_blocks_that_are_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mask", "options", "told"),
+    ("name", "mask", "options", "message"),
     [
         ("sinks", Mask(), {}, "sinks got no window; give Mask"),
         ("sinks", Mask(window=(1, 1)), {"count": -1}, "count of sinks is -1; give 0 or more"),
@@ -302,14 +302,14 @@ def test_random_blocks_that_are_given() -> None:
         ("strided", Mask(), {"block": 0}, "give 1 or more"),
     ],
 )
-def test_bad_options(name: str, mask: Mask, options: dict[str, Any], told: str) -> None:
+def test_invalid_options_are_refused(name: str, mask: Mask, options: dict[str, Any], message: str) -> None:
     q = torch.zeros(1, 2, 6, 4)
-    with pytest.raises(SpecError, match=told):
+    with pytest.raises(SpecError, match=message):
         attention.get(name)(q, q, q, mask, **options)
 
 
 @pytest.mark.parametrize("name", ["sinks", "longformer", "bigbird", "strided"])
-def test_queries_are_as_many_as_keys(name: str) -> None:
+def test_fewer_queries_than_keys_are_refused(name: str) -> None:
     q, k = torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 6, 4)
     mask = Mask(window=(1, 1)) if "window" in attention.get(name).honours else Mask()
     with pytest.raises(SpecError, match=f"{name} got 3 queries of 6 keys"):

@@ -1,4 +1,4 @@
-"""BP-Transformer's attention against a walk through the tree, one query at a time, in float64."""
+"""BP-Transformer's attention against a walk through the tree for one query at a time, in float64."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ragembed.errors import SpecError  # noqa: E402
 
 bp: Any = attention.get("bp")
 Span = tuple[int, int]
-"""The first token and the one after the last, uncut by the end of the document."""
+"""The first token and the one after the last, which may lie beyond the end of the document."""
 
 
 def walk(at: int, n: int, k: int, *, causal: bool = False) -> list[Span]:
-    """What the query at place `at` of n sees, going outwards: at each level the next k spans to each side."""
+    """What the query at index `at` of n sees, going outwards: at each level the next k spans to each side."""
     found = [(at, at + 1)]
-    size, edge = 1, at  # to the left: everything from `edge` on is seen
+    size, edge = 1, at  # to the left: all tokens from `edge` on are seen
     while edge > 0:
         for _ in range(k):
-            # half of a span goes first where the other half is seen already
+            # half of a span comes first if the other half is seen already
             width = size // 2 if edge % size else size
             found.append((edge - width, edge))
             edge -= width
@@ -117,7 +117,7 @@ def made(problem: dict[str, Any]) -> tuple[list[Any], Any, Any]:
 
 @given(problem=problems())
 @settings(max_examples=80, deadline=None)
-def test_it_is_the_walk_through_the_tree(problem: dict[str, Any]) -> None:
+def test_it_equals_the_walk_through_the_tree(problem: dict[str, Any]) -> None:
     """Results within 1e-5 and gradients within 1e-4."""
     tensors, mask, keep = made(problem)
     options = problem["options"]
@@ -128,7 +128,7 @@ def test_it_is_the_walk_through_the_tree(problem: dict[str, Any]) -> None:
     found = bp(*tensors, mask, **options)
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
     up = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    linked = [0 * each.sum() for each in tensors]  # rows that see nothing are cut from the graph
+    linked = [0 * each.sum() for each in tensors]  # queries that see nothing are not in the graph
     theirs = torch.autograd.grad((expected * up).sum() + sum(linked), tensors)
     ours = torch.autograd.grad((found.double() * up).sum(), tensors)
     for a, b in zip(ours, theirs, strict=True):
@@ -137,7 +137,7 @@ def test_it_is_the_walk_through_the_tree(problem: dict[str, Any]) -> None:
 
 @given(n=st.integers(1, 200), k=st.integers(1, 9), causal=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_its_pattern_is_the_walk_s_and_shows_each_token_once(n: int, k: int, causal: bool) -> None:
+def test_the_pattern_equals_the_walk_and_has_each_token_once(n: int, k: int, causal: bool) -> None:
     sizes = bp.pattern(n, Mask(causal=causal), k=k)
     for at in range(n):
         expected = torch.zeros(n, dtype=torch.int64)
@@ -151,8 +151,8 @@ def drawn(sizes: Any) -> list[str]:
     return ["".join(".12?4???8"[each] for each in row) for row in sizes.tolist()]
 
 
-def test_patterns_that_can_be_drawn() -> None:
-    """Each token of a document is seen by itself (1), or in a span of two, four, eight."""
+def test_patterns_drawn_by_hand() -> None:
+    """Each token of a document is seen as a token (1), or in a span of two, four or eight."""
     assert drawn(bp.pattern(16, k=1)) == [
         "1122444488888888",
         "1111444488888888",
@@ -187,7 +187,7 @@ def test_patterns_that_can_be_drawn() -> None:
     ]
 
 
-def test_with_k_as_large_as_the_text_it_is_exact() -> None:
+def test_k_as_large_as_the_text_is_exact() -> None:
     torch.manual_seed(0)
     q, k, v = torch.randn(2, 4, 50, 8), torch.randn(2, 2, 50, 8), torch.randn(2, 2, 50, 8)
     keep = torch.rand(2, 50) < 0.8
@@ -197,8 +197,8 @@ def test_with_k_as_large_as_the_text_it_is_exact() -> None:
             torch.testing.assert_close(bp(q, k, v, mask, **options), expected, atol=1e-6, rtol=0)
 
 
-def test_spans_that_weigh_are_exact_where_keys_of_a_span_are_alike() -> None:
-    """Keys come in runs of 8 that are the same: all spans of up to 8 are what their tokens are together."""
+def test_weighed_spans_of_equal_keys_are_exact() -> None:
+    """Keys are equal in runs of 8, so that a weighed span of up to 8 stands exactly for its tokens."""
     torch.manual_seed(0)
     q, v = torch.randn(1, 2, 64, 4), torch.randn(1, 2, 64, 4)
     k = torch.randn(1, 2, 8, 4).repeat_interleave(8, dim=2)
@@ -217,7 +217,7 @@ def test_the_error_falls_as_k_grows() -> None:
     assert errors[-1] < errors[0] / 2
 
 
-def test_what_comes_later_changes_nothing_under_causal() -> None:
+def test_causal_ignores_later_tokens() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 2, 100, 4) for _ in range(3))
     before = bp(q, k, v, Mask(causal=True), k=3)
@@ -229,7 +229,7 @@ def test_what_comes_later_changes_nothing_under_causal() -> None:
         assert changed.nonzero()[:, 0].tolist() == list(range(place, 100))
 
 
-def test_padding_at_the_end_is_as_if_it_were_not_there() -> None:
+def test_padding_at_the_end_changes_nothing() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 2, 70, 4) for _ in range(3))
     keep = (torch.arange(70) < 45)[None]
@@ -239,8 +239,8 @@ def test_padding_at_the_end_is_as_if_it_were_not_there() -> None:
 
 
 @pytest.mark.parametrize("level", range(1, 8))
-def test_from_its_gap_on_a_span_is_seen_as_one(level: int) -> None:
-    """The gap where k spans of each level lie between, and none is halved for want of room but the first ones."""
+def test_a_span_is_seen_whole_from_its_gap_on(level: int) -> None:
+    """At the exact gap it is seen whole, one token nearer it is not."""
     k, size = 5, 2**level
     n = 4 * gap(level + 1, k)
     span = (gap(level, k) // size + 2) * size
@@ -249,24 +249,24 @@ def test_from_its_gap_on_a_span_is_seen_as_one(level: int) -> None:
     assert (seen, nearer) == (True, False)
 
 
-def test_a_token_sees_k_log_n_keys() -> None:
-    """Of 16,384 tokens 2 x 32 of each of 9 levels at most; and the table of a block is less than twice as wide."""
+def test_a_query_sees_k_log_n_keys() -> None:
+    """Of 16,384 tokens at most 2 x 32 on each of 9 levels; and the table of a block is less than twice as wide."""
     seen = [len(walk(at, 16384, 32)) for at in range(0, 16384, 1000)]
     assert max(seen) <= 2 * 32 * 9
     tree = SpanTree(16384, 32, 32, False, torch.device("cpu"))
     assert tree._layout.table.shape[1] < 2 * (2 * 32 * 9)
 
 
-def test_how_many_blocks_go_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_per_call_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 2, 90, 4) for _ in range(3))
     whole = bp(q, k, v, k=3, block=8)
     for at_once in (1, 100):
-        monkeypatch.setattr(blocks, "KEYS_AT_ONCE", at_once)
+        monkeypatch.setattr(blocks, "KEYS_PER_CALL", at_once)
         torch.testing.assert_close(bp(q, k, v, k=3, block=8), whole, atol=1e-6, rtol=0)
 
 
-def test_float64_is_as_exact_as_it_can_be() -> None:
+def test_float64_keeps_its_precision() -> None:
     torch.manual_seed(0)
     tensors = [torch.randn(1, 2, 50, 4, dtype=torch.float64) for _ in range(3)]
     keep = torch.rand(1, 50) < 0.6
@@ -274,7 +274,7 @@ def test_float64_is_as_exact_as_it_can_be() -> None:
     torch.testing.assert_close(found, slowly(tensors, keep, [50], 2, weigh=True), atol=1e-12, rtol=0)
 
 
-def test_half_precision_keeps_means_of_large_values() -> None:
+def test_half_precision_means_do_not_overflow() -> None:
     """Sums of 4,096 tokens would overflow."""
     v = torch.full((1, 1, 4096, 4), 60000.0, dtype=torch.float16)
     q = torch.zeros_like(v)
@@ -282,15 +282,16 @@ def test_half_precision_keeps_means_of_large_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [({"k": 0}, "k is 0; give 1 or more"), ({"block": 0}, "block is 0; give 1 or more")]
+    ("options", "message"),
+    [({"k": 0}, "k is 0; give 1 or more"), ({"block": 0}, "block is 0; give 1 or more")],
 )
-def test_bad_options(options: dict[str, Any], told: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], message: str) -> None:
     q = torch.zeros(1, 2, 6, 4)
-    with pytest.raises(SpecError, match=told):
+    with pytest.raises(SpecError, match=message):
         bp(q, q, q, **options)
 
 
-def test_queries_are_as_many_as_keys() -> None:
+def test_fewer_queries_than_keys_are_refused() -> None:
     q, k = torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 6, 4)
     with pytest.raises(SpecError, match="bp got 3 queries of 6 keys"):
         bp(q, k, k)

@@ -1,4 +1,4 @@
-"""Caches and streams: each step is what a recompute over the same tokens gives, in memory that does not grow."""
+"""Caches and streams: each step equals a recompute over the visible tokens, in constant memory."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def stream(n: int, batch: int = 2, seed: int = 0) -> list[Any]:
 
 
 def visible(cache: Any, t: int) -> list[int]:
-    """By the definitions, token t sees these."""
+    """The tokens that token t sees, by the definitions."""
     if isinstance(cache, FullCache):
         return list(range(t + 1))
     return [j for j in range(t + 1) if j < cache.sinks or t - j < cache.recent]
 
 
 def recomputed(cache: Any, q: Any, k: Any, v: Any, *, rotated: bool) -> Any:
-    """Each token over all that it sees, from the whole text, in float64."""
+    """Attention of each token over all that it sees, from the whole text, in float64."""
     rows = [q[:, :, :0].double()]
     for t in range(q.shape[2]):
         seen = visible(cache, t)
@@ -71,7 +71,7 @@ def streamed(cache: Any, tensors: list[Any], sizes: list[int], **options: Any) -
 @pytest.mark.parametrize("rotated", [False, True])
 @pytest.mark.parametrize("size", [1, 3, 17])
 @pytest.mark.parametrize("kind", CACHES)
-def test_each_step_is_a_recompute_over_the_same_tokens(kind: str, size: int, rotated: bool) -> None:
+def test_each_step_equals_a_recompute_over_the_visible_tokens(kind: str, size: int, rotated: bool) -> None:
     n, cache = 102, CACHES[kind]()
     tensors = stream(n)
     found = streamed(cache, tensors, [size] * (n // size), rotate=rotate if rotated else None)
@@ -81,8 +81,8 @@ def test_each_step_is_a_recompute_over_the_same_tokens(kind: str, size: int, rot
 
 
 @pytest.mark.parametrize(("kind", "n"), [("full", 1000), ("rolling 29", 2000), ("sinks 5 + 24", 2000)])
-def test_a_long_stream_drifts_nowhere(kind: str, n: int) -> None:
-    """Some seventy times the window: each step is compared, and memory stays what it was at the first token."""
+def test_a_long_stream_does_not_drift(kind: str, n: int) -> None:
+    """About seventy times the window: each step is compared, and memory stays as it is after the first token."""
     cache, tensors, taken, rows = CACHES[kind](), stream(n, batch=1), set(), []
     for token in zip(*(each.split(1, dim=2) for each in tensors), strict=True):
         rows.append(attend(cache, *token, rotate=rotate))
@@ -95,7 +95,7 @@ def test_a_long_stream_drifts_nowhere(kind: str, n: int) -> None:
 @pytest.mark.parametrize("kind", CACHES)
 @given(sizes=st.lists(st.integers(0, 40), min_size=1, max_size=6), chunk=st.integers(1, 50))
 @settings(max_examples=20, deadline=None)
-def test_how_a_stream_is_cut_changes_nothing(kind: str, sizes: list[int], chunk: int) -> None:
+def test_chunking_a_stream_changes_nothing(kind: str, sizes: list[int], chunk: int) -> None:
     tensors = stream(sum(sizes), batch=1)
     cache = CACHES[kind]()
     found = streamed(cache, tensors, sizes, rotate=rotate, chunk=chunk)
@@ -105,7 +105,7 @@ def test_how_a_stream_is_cut_changes_nothing(kind: str, sizes: list[int], chunk:
     assert cache.length == sum(sizes)
 
 
-def test_a_rolling_cache_is_a_window_over_the_whole_text() -> None:
+def test_a_rolling_cache_equals_a_sliding_window() -> None:
     q, k, v = stream(60)
     mask = attention.Mask(window=(8, 0))
     expected = attention.get("sliding_window")(q, k, v, mask)
@@ -115,7 +115,7 @@ def test_a_rolling_cache_is_a_window_over_the_whole_text() -> None:
 
 @pytest.mark.parametrize("kind", CACHES)
 def test_slots_say_which_tokens_they_hold(kind: str) -> None:
-    """Whatever the order of the slots: those are the keys at these positions, and the ones that the next may see."""
+    """Slots hold the keys at their positions, and exactly those that the newest token sees."""
     cache, (_, k, v) = CACHES[kind](), stream(40)
     at = 0
     for size in (1, 2, 5, 1, 17, 3, 11):
@@ -128,11 +128,11 @@ def test_slots_say_which_tokens_they_hold(kind: str) -> None:
         assert torch.equal(values, v[:, :, slots])
 
 
-def test_places_are_those_of_streaming_llm() -> None:
-    """Of two sinks and three recent tokens: token 9 sees 0, 1, 7, 8 and 9, which stand at 0 to 4."""
+def test_cache_indices_are_those_of_streaming_llm() -> None:
+    """With two sinks and three recent tokens, token 9 sees 0, 1, 7, 8 and 9, which have the indices 0 to 4."""
     cache = SinkCache(2, 3)
-    assert cache.places(torch.tensor([0, 1, 7, 8, 9]), 9).tolist() == [0, 1, 2, 3, 4]
-    assert cache.places(torch.tensor([0, 1, 2]), 2).tolist() == [0, 1, 2]
+    assert cache.cache_index(torch.tensor([0, 1, 7, 8, 9]), 9).tolist() == [0, 1, 2, 3, 4]
+    assert cache.cache_index(torch.tensor([0, 1, 2]), 2).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("kind", ["rolling 29", "sinks 5 + 24"])
@@ -170,12 +170,12 @@ def test_a_full_cache_grows_by_doubling() -> None:
 
 
 def test_slots_are_those_of_mistral(shared_fixtures: Path) -> None:
-    """Three texts that go on by 5, 7 and 2 tokens after 0, 1 and 3, with a window of 3: from a docstring of theirs."""
-    told = json.loads((shared_fixtures / "inline_vectors.json").read_text())["mistral_cache_docstring"]
-    window = told["sliding_window"]
-    positions, places = iter(told["positions"]), iter(told["cache_positions"])
+    """Three texts that continue by 5, 7 and 2 tokens after 0, 1 and 3, with a window of 3: from Mistral's docstring."""
+    published = json.loads((shared_fixtures / "inline_vectors.json").read_text())["mistral_cache_docstring"]
+    window = published["sliding_window"]
+    positions, places = iter(published["positions"]), iter(published["cache_positions"])
     for row, (old, new, kept) in enumerate(
-        zip(told["seqpos"], told["seqlens"], told["to_cache_mask"], strict=True)
+        zip(published["seqpos"], published["seqlens"], published["to_cache_mask"], strict=True)
     ):
         cache = RollingCache(window)
         cache.append(torch.zeros(1, 1, old, 1), torch.zeros(1, 1, old, 1))
@@ -189,15 +189,15 @@ def test_slots_are_those_of_mistral(shared_fixtures: Path) -> None:
                 assert slots.index(position) == next(places) - row * window
 
 
-def test_the_oldest_fall_out_of_a_rolling_cache(shared_fixtures: Path) -> None:
-    """As a bug report on another library asks: of 10.0 to 10.8 by six and three, a window of 8 holds 10.1 to 10.8."""
-    told = json.loads((shared_fixtures / "inline_vectors.json").read_text())["hf_cache_roll"]
+def test_a_rolling_cache_evicts_the_oldest(shared_fixtures: Path) -> None:
+    """From a bug report on another library: of tokens 10.0 to 10.8, in six and three, a window of 8 drops the first."""
+    published = json.loads((shared_fixtures / "inline_vectors.json").read_text())["hf_cache_roll"]
     tokens = torch.arange(9).reshape(1, 1, 9, 1) / 10 + 10
-    cache = RollingCache(told["window"])
+    cache = RollingCache(published["window"])
     cache.append(tokens[:, :, :6], tokens[:, :, :6])
     cache.append(tokens[:, :, 6:], tokens[:, :, 6:])
     keys, _, slots = cache.view()
-    assert told["after_prefill6_plus_3"] == ["10.1..10.8"]
+    assert published["after_prefill6_plus_3"] == ["10.1..10.8"]
     assert [f"{key:.1f}" for key in keys.flatten()[slots.argsort()]] == [f"10.{i}" for i in range(1, 9)]
 
 
@@ -213,21 +213,21 @@ def test_values_may_be_of_another_width_in_half_precision_and_scaled() -> None:
     torch.testing.assert_close(narrow, wide[..., :3], atol=1e-6, rtol=0)
 
 
-def test_what_is_held_is_cut_from_the_graph() -> None:
+def test_cached_tensors_have_no_gradient() -> None:
     q, k, v = (each.requires_grad_() for each in stream(5))
     cache = RollingCache(3)
     assert not attend(cache, q, k, v).requires_grad
     assert not cache.view()[0].requires_grad
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_invalid_input_is_refused() -> None:
     q, k, v = stream(4)
-    for make, told in (
+    for make, message in (
         (partial(RollingCache, 0), "window is 0; give 1 or more"),
         (partial(SinkCache, -1, 3), "sinks is -1, recent 3; give sinks from 0"),
         (partial(SinkCache, 1, 0), "sinks is 1, recent 0"),
     ):
-        with pytest.raises(SpecError, match=told):
+        with pytest.raises(SpecError, match=message):
             make()
     cache = RollingCache(3)
     with pytest.raises(SpecError, match="the cache is empty"):
@@ -242,3 +242,43 @@ def test_what_does_not_fit_is_told() -> None:
         with pytest.raises(SpecError, match=r"the cache holds (keys|values) of \(batch, heads, dimension\)"):
             attend(cache, *other)
     assert cache.length == 4
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_a_refused_call_changes_nothing(kind: str) -> None:
+    cache, tensors = CACHES[kind](), stream(30)
+    attend(cache, *(each[:, :, :6] for each in tensors), rotate=rotate)
+    before = [each.clone() for each in cache.view()]
+    more: list[Any] = [each[:, :, 6:] for each in tensors]
+    too_wide = partial(rope, frequencies=rope_frequencies(2 * D))
+    for options, told in (
+        ({"rotate": too_wide}, "give fewer frequencies"),
+        ({"rotate": too_wide, "chunk": 4}, "give fewer frequencies"),
+        ({"scale": float("nan")}, "scale is nan; give a finite number"),
+        ({"scale": 0}, "scale is 0; give a number above 0"),
+        ({"chunk": 2.5}, r"chunk is 2\.5; give an integer"),
+    ):
+        with pytest.raises(SpecError, match=told):
+            attend(cache, *more, **options)
+        assert cache.length == 6
+        for now, then in zip(cache.view(), before, strict=True):
+            assert torch.equal(now, then)
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_a_cache_begun_in_inference_mode_goes_on_outside(kind: str) -> None:
+    tensors = stream(20)
+    expected = streamed(CACHES[kind](), tensors, [10, 10], rotate=rotate)
+    cache = CACHES[kind]()
+    with torch.inference_mode():
+        first = attend(cache, *(each[:, :, :10] for each in tensors), rotate=rotate)
+    then = attend(cache, *(each[:, :, 10:] for each in tensors), rotate=rotate)
+    assert torch.equal(torch.cat([first, then], dim=2), expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"), [(RollingCache, [2.5]), (RollingCache, [True]), (SinkCache, [2, "3"])]
+)
+def test_sizes_that_are_no_integers(kind: Any, sizes: list[Any]) -> None:
+    with pytest.raises(SpecError, match="give an integer"):
+        kind(*sizes)

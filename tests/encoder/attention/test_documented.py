@@ -1,4 +1,4 @@
-"""docs/attention.md tells of every mechanism, truly, and its pictures show them."""
+"""docs/attention.md describes every mechanism correctly, and its figures show them all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HERE = [name for name in NAMES if not attention.get(name).sharded]
 
 
 def rows() -> dict[str, str]:
-    """What each mechanism honours, by the table in which a row begins with names and ends with that."""
+    """The last cell (what it honours) for each mechanism in the table of mechanisms."""
     table = PAGE[PAGE.index("| name | is |") :].split("\n\n")[0]
     cells = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     return {name: line[-1] for line in cells for name in re.findall(r"`(\w+)`", line[0])}

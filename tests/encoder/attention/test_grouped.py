@@ -1,4 +1,4 @@
-"""Heads of keys and values made fewer, and what attention gives with them."""
+"""Conversion to fewer key and value heads, and attention with the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADS, D, HIDDEN = 6, 4, 10
 
 
 def layer() -> dict[str, Any]:
-    """Projections of queries, keys and values as they stand in a checkpoint."""
+    """Projections of queries, keys and values, named as in a checkpoint."""
     random = torch.Generator().manual_seed(0)
     shapes = {"weight": (HEADS * D, HIDDEN), "bias": (HEADS * D,)}
     return {
@@ -27,7 +27,7 @@ def layer() -> dict[str, Any]:
 
 
 def attended(state: dict[str, Any], hidden: Any) -> Any:
-    """``(1, heads, n, d)``; keys and values have the heads that their projections have."""
+    """Attention ``(1, heads, n, d)`` with as many key and value heads as their projections have."""
     projected = (
         torch.nn.functional.linear(
             hidden, state[f"layer.0.self.{name}.weight"], state[f"layer.0.self.{name}.bias"]
@@ -39,7 +39,7 @@ def attended(state: dict[str, Any], hidden: Any) -> Any:
 
 
 def test_groups_are_neighbours_and_become_their_mean() -> None:
-    """Heads of one row each: 0 to 3 by two are 0.5 and 2.5."""
+    """Four heads of one row each, 0 to 3, in groups of two have the means 0.5 and 2.5."""
     rows = torch.arange(4.0)
     assert pool_heads(rows, 4, 2).tolist() == [0.5, 2.5]
     assert pool_heads(rows[:, None].expand(4, 3), 4, 1).tolist() == [[1.5] * 3]
@@ -48,7 +48,7 @@ def test_groups_are_neighbours_and_become_their_mean() -> None:
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 3, 6])
-def test_heads_that_are_alike_lose_nothing(kv_heads: int) -> None:
+def test_pooling_equal_heads_loses_nothing(kv_heads: int) -> None:
     state, hidden = layer(), torch.randn(7, HIDDEN, generator=torch.Generator().manual_seed(1))
     alike = {
         name: each if "query" in name else repeat_heads(pool_heads(each, HEADS, kv_heads), kv_heads, HEADS)
@@ -60,13 +60,13 @@ def test_heads_that_are_alike_lose_nothing(kv_heads: int) -> None:
     torch.testing.assert_close(attended(fewer, hidden), attended(alike, hidden), atol=1e-5, rtol=0)
 
 
-def test_with_as_many_heads_nothing_changes() -> None:
+def test_as_many_heads_change_nothing() -> None:
     state = layer()
     assert all(torch.equal(each, state[name]) for name, each in grouped(state, HEADS, HEADS).items())
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 3])
-def test_it_is_attention_with_averaged_keys_and_values(kv_heads: int) -> None:
+def test_it_equals_attention_with_averaged_keys_and_values(kv_heads: int) -> None:
     """A projection is linear: the mean of projections projects to the mean of the keys."""
     state, hidden = layer(), torch.randn(7, HIDDEN, generator=torch.Generator().manual_seed(1))
     q, k, v = (
@@ -82,22 +82,22 @@ def test_it_is_attention_with_averaged_keys_and_values(kv_heads: int) -> None:
     torch.testing.assert_close(attended(grouped(state, HEADS, kv_heads), hidden), expected, atol=1e-5, rtol=0)
 
 
-def test_what_is_not_of_keys_and_values_stays() -> None:
+def test_other_parameters_stay_as_they_are() -> None:
     state = {**layer(), "pooler.key": torch.ones(3), "layer.0.output.dense.weight": torch.ones(2, 2)}
     found = grouped(state, HEADS, 2)
     same = [name for name in state if found[name] is state[name]]
     assert same == [name for name in state if ".key." not in name and ".value." not in name]
 
 
-def test_llama_s_names_and_names_of_one_s_own() -> None:
+def test_names_of_llama_and_custom_names() -> None:
     weight = torch.randn(HEADS * D, HIDDEN)
     found = grouped({"layers.1.self_attn.k_proj.weight": weight, "a.to_k.weight": weight}, HEADS, 2)
     assert [len(each) for each in found.values()] == [2 * D, HEADS * D]
     assert len(grouped({"a.to_k.weight": weight}, HEADS, 1, projections=["to_k"])["a.to_k.weight"]) == D
 
 
-def test_a_model_that_people_use() -> None:
-    """MiniLM, 12 heads of 32: attention of its first layer with 4 heads of keys is that with averaged ones."""
+def test_minilm() -> None:
+    """12 heads of 32: its first layer with 4 key heads equals the layer with each of these repeated three times."""
     transformers = pytest.importorskip("transformers")
     from ragembed.embed.minilm import find_minilm
 
@@ -129,15 +129,15 @@ def test_a_model_that_people_use() -> None:
     torch.testing.assert_close(found.transpose(1, 2).flatten(2), theirs, atol=1e-5, rtol=0)
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_invalid_input_is_refused() -> None:
     weight = torch.zeros(HEADS * D, HIDDEN)
-    for arguments, told in (
+    for arguments, message in (
         ((weight, 6, 4), "6 heads cannot share 4 evenly; give a divisor"),
         ((weight, 6, 0), "6 heads cannot share 0 evenly"),
         ((weight, 5, 1), r"a projection of shape \(24, 10\) is not of 5 heads; give a weight"),
         ((weight[None], 6, 2), r"of shape \(1, 24, 10\) is not of 6 heads"),
     ):
-        with pytest.raises(SpecError, match=told):
+        with pytest.raises(SpecError, match=message):
             pool_heads(*arguments)
     with pytest.raises(SpecError, match="24 heads cannot share 5 evenly"):
         repeat_heads(weight, 5, 24)

@@ -1,4 +1,4 @@
-"""Sums over positive features against the weights written out, for inputs of any size."""
+"""Sums over positive features against explicit weights, for inputs of any size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MASKS = [
 
 
 def plain(q: Any, k: Any, v: Any, mask: Any, log_features: Any) -> Any:
-    """All weights in memory, in logarithms, float64."""
+    """Explicit weights, in logarithms and float64."""
     q, k, v = (each.double() for each in (q, k, v))
     k, v = (each.repeat_interleave(q.shape[1] // k.shape[1], 1) for each in (k, v))
     logs = torch.logsumexp(log_features(q)[:, :, :, None] + log_features(k)[:, :, None], dim=-1)
@@ -54,10 +54,8 @@ def made(asked: dict[str, Any], size: float, m: int = 23, n: int = 23) -> tuple[
 @pytest.mark.parametrize("asked", MASKS)
 @pytest.mark.parametrize("chunk", [1, 5, 64])
 @pytest.mark.parametrize("size", [1.0, 20.0])
-def test_sums_are_the_weights_written_out(
-    features: str, asked: dict[str, Any], chunk: int, size: float
-) -> None:
-    """Inputs of size 20 have features that float32 does not hold, beside one another in a chunk."""
+def test_sums_equal_explicit_weights(features: str, asked: dict[str, Any], chunk: int, size: float) -> None:
+    """Inputs of size 20 have features beyond the range of float32 within the same chunk."""
     q, k, v, mask = made(asked, size)
     found = kernelised.attend(q, k, v, mask, FEATURES[features], chunk)
     expected = plain(q, k, v, mask, FEATURES[features])
@@ -75,7 +73,7 @@ def test_sums_are_the_weights_written_out(
 @pytest.mark.parametrize("features", FEATURES)
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(("m", "n"), [(3, 23), (1, 23), (23, 3), (0, 5), (5, 0), (0, 0), (9, 9)])
-def test_queries_end_where_keys_do(features: str, causal: bool, m: int, n: int) -> None:
+def test_queries_and_keys_are_aligned_at_the_end(features: str, causal: bool, m: int, n: int) -> None:
     q, k, v, mask = made({"causal": causal}, 1.0, m, n)
     found = kernelised.attend(q, k, v, mask, FEATURES[features], 4)
     if n:
@@ -88,8 +86,8 @@ def test_queries_end_where_keys_do(features: str, causal: bool, m: int, n: int) 
 
 
 @pytest.mark.parametrize("up", [-500.0, 500.0])
-def test_features_that_float32_does_not_hold_after_padding(up: float) -> None:
-    """Queries that have seen nothing stay 0, the others are as if all features were divided by the same."""
+def test_features_that_overflow_float32(up: float) -> None:
+    """A common factor of all features cancels; queries that see only padding stay 0."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 2, 12, 4, requires_grad=True) for _ in range(3))
     keep = torch.ones(1, 12, dtype=torch.bool)
@@ -103,8 +101,8 @@ def test_features_that_float32_does_not_hold_after_padding(up: float) -> None:
         assert all(torch.isfinite(each).all() for each in torch.autograd.grad(found.sum(), (q, k, v)))
 
 
-def test_a_large_key_to_come_takes_nothing_from_what_was_before() -> None:
-    """Divided by the largest feature of all keys, or of the chunk, those before it would be lost in float32."""
+def test_a_large_later_key_does_not_disturb_earlier_queries() -> None:
+    """If features were divided by their maximum over all keys, or over the chunk, earlier ones would underflow."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 1, 40, 4) for _ in range(3))
     later = k.clone()

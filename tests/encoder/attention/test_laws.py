@@ -1,4 +1,4 @@
-"""Laws that every registered mechanism of attention keeps, over all masks that it honours."""
+"""Laws that every registered attention mechanism keeps, over all masks that it honours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "longformer": [{}, {"block": 1}, {"block": 5}, {"block": 64}],
     "sliding_window": [{}, {"block": 1}, {"block": 5}, {"block": 64}],
 }
-"""Ways to cut the work, none of which may change the result."""
+"""Options that divide the work differently, none of which may change the result."""
 
 
 @st.composite
@@ -50,8 +50,10 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
-def made(problem: dict[str, Any], honours: frozenset[str], dtype: Any = None) -> tuple[list[Any], Any]:
-    """Query, key and value, and the mask without what is not honoured."""
+def tensors_and_mask(
+    problem: dict[str, Any], honours: frozenset[str], dtype: Any = None
+) -> tuple[list[Any], Any]:
+    """Query, key and value, and the mask with the conditions that are honoured."""
     random = torch.Generator().manual_seed(problem["seed"])
     (heads, kv_heads), batch, n, d = problem["groups"], problem["batch"], problem["n"], problem["d"]
     tensors = []
@@ -73,11 +75,11 @@ def call(name: str, tensors: list[Any], mask: Any, **options: Any) -> Any:
 @pytest.mark.parametrize("name", [name for name in NAMES if attention.get(name).exact])
 @given(problem=problems())
 @settings(max_examples=60, deadline=None)
-def test_exact_ones_are_the_reference(name: str, problem: dict[str, Any]) -> None:
-    """Results within 1e-5, gradients within 1e-4, however the work is cut."""
+def test_exact_mechanisms_equal_the_reference(name: str, problem: dict[str, Any]) -> None:
+    """Results within 1e-5 and gradients within 1e-4, however the work is divided."""
     if name in NEEDS_WINDOW and problem["window"] is None:
         problem["window"] = (3, 2)
-    tensors, mask = made(problem, attention.get(name).honours)
+    tensors, mask = tensors_and_mask(problem, attention.get(name).honours)
     expected, lse = reference(*tensors, mask)
     up = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     gradients = torch.autograd.grad((expected * up).sum(), tensors)
@@ -95,10 +97,10 @@ def test_exact_ones_are_the_reference(name: str, problem: dict[str, Any]) -> Non
 @pytest.mark.parametrize("name", NAMES)
 @given(problem=problems())
 @settings(max_examples=20, deadline=None)
-def test_rows_of_a_batch_do_not_meet(name: str, problem: dict[str, Any]) -> None:
+def test_batched_equals_one_by_one(name: str, problem: dict[str, Any]) -> None:
     if name in NEEDS_WINDOW and problem["window"] is None:
         problem["window"] = (3, 2)
-    tensors, mask = made(problem, attention.get(name).honours)
+    tensors, mask = tensors_and_mask(problem, attention.get(name).honours)
     together = call(name, tensors, mask)
     for row in range(problem["batch"]):
         keep = None if mask.keep is None else mask.keep[row : row + 1]
@@ -110,8 +112,8 @@ def test_rows_of_a_batch_do_not_meet(name: str, problem: dict[str, Any]) -> None
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("batch", "n"), [(0, 5), (2, 0), (0, 0)])
 @pytest.mark.parametrize("masked", [False, True])
-def test_nothing_gives_nothing(name: str, batch: int, n: int, *, masked: bool) -> None:
-    """An empty batch and empty rows have a result and gradients, of their shapes."""
+def test_empty_batches_and_empty_texts(name: str, batch: int, n: int, *, masked: bool) -> None:
+    """They have a result and gradients of the right shapes."""
     honours = attention.get(name).honours
     window = (3, 2) if masked or name in NEEDS_WINDOW else None
     problem: dict[str, Any] = {
@@ -119,7 +121,7 @@ def test_nothing_gives_nothing(name: str, batch: int, n: int, *, masked: bool) -
         "causal": masked, "keep": 0.5 if masked else None, "lengths": [n] if masked else None,
         "global_tokens": [0] if masked and n else None,
     }  # fmt: skip
-    tensors, mask = made(problem, honours)
+    tensors, mask = tensors_and_mask(problem, honours)
     found = call(name, tensors, mask)
     assert found.shape == tensors[0].shape
     for gradient, each in zip(torch.autograd.grad(found.sum(), tensors), tensors, strict=True):
@@ -145,7 +147,7 @@ def test_a_window_ends_where_it_says(name: str, left: int, right: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "keep" in attention.get(name).honours])
-def test_what_stands_in_padding_reaches_nothing(name: str) -> None:
+def test_padding_has_no_influence_even_if_nan(name: str) -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 2, 9, 4) for _ in range(3))
     keep = torch.ones(2, 9, dtype=torch.bool)
@@ -172,17 +174,17 @@ def test_half_precision_neither_overflows_nor_drifts(name: str, dtype: Any) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_says_what_it_is(name: str) -> None:
+def test_each_mechanism_describes_itself(name: str) -> None:
     one = attention.get(name)
     assert one.name == name
-    for text in (one.paper, one.time, one.memory, one.advice):
+    for text in (one.definition, one.paper, one.time, one.memory, one.advice):
         assert text
     assert one.honours <= attention.ALL
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("shapes", "told"),
+    ("shapes", "message"),
     [
         (((2, 4, 8), (2, 4, 8), (2, 4, 8)), r"give \(batch, heads, length, head dimension\)"),
         (((1, 4, 5, 8), (1, 3, 5, 8), (1, 3, 5, 8)), "4 query heads cannot share 3 key heads evenly"),
@@ -191,32 +193,32 @@ def test_each_says_what_it_is(name: str) -> None:
         (((1, 4, 5, 8), (1, 4, 5, 8), (1, 4, 6, 8)), "do not fit a query"),
     ],
 )
-def test_shapes_that_do_not_fit(name: str, shapes: Any, told: str) -> None:
-    with pytest.raises(SpecError, match=told):
+def test_mismatched_shapes_are_refused(name: str, shapes: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         call(name, [torch.zeros(shape) for shape in shapes], None)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_types_options_and_masks_that_do_not_fit(name: str) -> None:
+def test_mismatched_types_options_and_masks_are_refused(name: str) -> None:
     q = torch.zeros(1, 2, 6, 4)
     one = attention.get(name)
     with pytest.raises(SpecError, match=r"of torch\.float32, torch\.float64"):
         one(q, q.double(), q)
     with pytest.raises(SpecError, match=f"{name} has no option 'blocks'; valid are: "):
         one(q, q, q, blocks=3)
-    for mask, told in (
+    for mask, message in (
         (attention.Mask(lengths=[2, 3]), "have 5 tokens, a row has 6"),
         (attention.Mask(lengths=[7, -1]), "lengths from 0"),
         (attention.Mask(keep=torch.ones(1, 5, dtype=torch.bool)), r"keep has the shape \(1, 5\)"),
         (attention.Mask(keep=torch.ones(1, 6)), "give booleans"),
-        (attention.Mask(window=(1, 1), global_tokens=[6]), "of 6; give places from 0"),
+        (attention.Mask(window=(1, 1), global_tokens=[6]), "of 6; give positions from 0"),
     ):
         if set(mask.asks) <= one.honours:
-            with pytest.raises(SpecError, match=told):
+            with pytest.raises(SpecError, match=message):
                 one(q, q, q, mask)
 
 
-def test_what_is_not_honoured_is_refused() -> None:
+def test_conditions_that_are_not_honoured_are_refused() -> None:
     q = torch.zeros(1, 2, 6, 4)
     with pytest.raises(
         SpecError, match="sliding_window cannot honour global_tokens of a mask; it can honour: "
@@ -227,18 +229,18 @@ def test_what_is_not_honoured_is_refused() -> None:
 
 
 @pytest.mark.parametrize("window", [(-1, 2), (1,), (1.5, 2)])
-def test_windows_that_are_none(window: Any) -> None:
+def test_invalid_windows_are_refused(window: Any) -> None:
     with pytest.raises(SpecError, match="give two numbers from 0"):
         attention.Mask(window=window)
 
 
-def test_unknown_names() -> None:
+def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(SpecError, match="unknown attention 'flash3'; did you mean flash"):
         attention.get("flash3")
 
 
-def test_fewer_queries_stand_at_the_end() -> None:
-    """As the newest tokens of a cache do."""
+def test_fewer_queries_than_keys_are_aligned_at_the_end() -> None:
+    """As for the newest tokens of a cache."""
     torch.manual_seed(0)
     q, k, v = torch.randn(1, 2, 3, 4), *(torch.randn(1, 2, 10, 4) for _ in range(2))
     whole = torch.cat([torch.zeros(1, 2, 7, 4), q], dim=2)

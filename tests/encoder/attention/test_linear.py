@@ -23,7 +23,7 @@ def test_features_are_elu_plus_one() -> None:
         torch.testing.assert_close(our, their)
 
 
-def test_causal_is_a_recurrent_network() -> None:
+def test_causal_equals_a_recurrent_network() -> None:
     """Equations 16 to 20 of the paper: two sums, and a token at a time."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 1, 150, 8) for _ in range(3))
@@ -44,7 +44,7 @@ def test_keys_far_below_zero_still_count() -> None:
     assert ATTEND(k, k, v).flatten().tolist() == [2.0, 2.0]
 
 
-def test_a_chunk_of_none() -> None:
+def test_an_empty_chunk_is_refused() -> None:
     q = torch.zeros(1, 1, 2, 2)
     with pytest.raises(SpecError, match="chunk is 0; give 1 or more"):
         ATTEND(q, q, q, chunk=0)

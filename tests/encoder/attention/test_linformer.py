@@ -1,4 +1,4 @@
-"""Linformer: exact where nothing is projected away, and what padding does."""
+"""Linformer against its definition, in its exact limits, and with padding."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def made(n: int = 20, m: int | None = None) -> list[Any]:
 
 @pytest.mark.parametrize("options", [{}, {"k": 20}, {"k": 3, "e": torch.eye(20)}, {"e": torch.eye(20, 50)}])
 @pytest.mark.parametrize("masked", [False, True])
-def test_as_many_rows_as_keys_are_exact(options: dict[str, Any], masked: bool) -> None:
-    """An identity, with padding that may lie anywhere."""
+def test_an_identity_projection_is_exact(options: dict[str, Any], masked: bool) -> None:
+    """Padding may lie anywhere."""
     q, k, v = made()
     keep = torch.rand(2, 20) < 0.5
     keep[1] = False
@@ -38,7 +38,7 @@ def test_as_many_rows_as_keys_are_exact(options: dict[str, Any], masked: bool) -
         torch.testing.assert_close(our, their, atol=1e-4, rtol=0)
 
 
-def test_projected_keys_and_values_are_the_definition() -> None:
+def test_projections_equal_the_definition() -> None:
     q, k, v = made(n=20, m=7)
     e, f = torch.randn(5, 20, requires_grad=True), torch.randn(5, 20)
     expected, _ = reference(q, e @ k, f @ v)
@@ -48,8 +48,8 @@ def test_projected_keys_and_values_are_the_definition() -> None:
     torch.testing.assert_close(ATTEND(q, k, v, e=e), ATTEND(q, k, v, e=e, f=e), atol=0, rtol=0)
 
 
-def test_means_of_neighbours_are_exact_where_neighbours_are_alike() -> None:
-    """A projection that loses nothing leaves the result as it is."""
+def test_a_lossless_projection_is_exact() -> None:
+    """Means of four neighbouring keys that are equal."""
     q, k, v = made(n=5, m=20)
     means = torch.eye(5).repeat_interleave(4, dim=1) / 4
     expected, _ = reference(q, k, v)
@@ -57,7 +57,7 @@ def test_means_of_neighbours_are_exact_where_neighbours_are_alike() -> None:
     torch.testing.assert_close(ATTEND(q, *repeated, e=means).double(), expected, atol=1e-5, rtol=0)
 
 
-def test_padding_adds_nothing_to_what_is_projected() -> None:
+def test_padding_adds_nothing_to_projected_keys() -> None:
     q, k, v = (each.detach() for each in made(n=20, m=7))
     keep = torch.ones(2, 20, dtype=torch.bool)
     keep[:, 12:] = False
@@ -67,18 +67,18 @@ def test_padding_adds_nothing_to_what_is_projected() -> None:
     torch.testing.assert_close(found, short, atol=1e-6, rtol=0)
 
 
-def test_without_a_projection_a_random_one_of_that_seed() -> None:
+def test_the_random_projection_follows_the_seed() -> None:
     q, k, v = made(n=300)
     state = torch.random.get_rng_state()
     found = ATTEND(q, k, v)
     e = torch.randn(256, 300, generator=torch.Generator().manual_seed(0)) / math.sqrt(256)
     torch.testing.assert_close(found, ATTEND(q, k, v, e=e), atol=0, rtol=0)
     assert not torch.allclose(found, ATTEND(q, k, v, seed=1))
-    assert torch.equal(torch.random.get_rng_state(), state), "the program's own random numbers go on"
+    assert torch.equal(torch.random.get_rng_state(), state), "the global random state is untouched"
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"k": 0}, "k is 0; give 1 or more"),
         ({"f": torch.zeros(3, 6)}, "f without e"),
@@ -86,7 +86,7 @@ def test_without_a_projection_a_random_one_of_that_seed() -> None:
         ({"e": torch.zeros(3, 6), "f": torch.zeros(4, 6)}, "e has 3 rows, f has 4"),
     ],
 )
-def test_projections_that_do_not_fit(options: dict[str, Any], told: str) -> None:
+def test_mismatched_projections_are_refused(options: dict[str, Any], message: str) -> None:
     q = torch.zeros(1, 2, 6, 4)
-    with pytest.raises(SpecError, match=told):
+    with pytest.raises(SpecError, match=message):
         ATTEND(q, q, q, **options)

@@ -1,4 +1,4 @@
-"""Longformer's global tokens with projections of their own; all else are laws that every exact mechanism keeps."""
+"""Longformer's global tokens with projections of their own; test_laws.py has the laws of all exact mechanisms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragembed.encoder import attention  # noqa: E402
 from ragembed.encoder.attention import Mask  # noqa: E402
 
 
-def test_padding_of_global_projections_reaches_nothing() -> None:
+def test_padding_of_global_projections_has_no_influence() -> None:
     torch.manual_seed(0)
     q, k, v, *far = (torch.randn(1, 2, 9, 4) for _ in range(6))
     keep = torch.arange(9)[None] < 6
@@ -23,8 +23,8 @@ def test_padding_of_global_projections_reaches_nothing() -> None:
     assert torch.isfinite(found).all()
 
 
-def test_longformer_is_hugging_face_s() -> None:
-    """With global projections of their own, padding, and another number of global tokens in each row."""
+def test_longformer_equals_hugging_face() -> None:
+    """With global projections, padding, and a different number of global tokens in each row."""
     pytest.importorskip("transformers")
     from transformers.models.longformer.configuration_longformer import LongformerConfig
     from transformers.models.longformer.modeling_longformer import LongformerSelfAttention
@@ -63,7 +63,7 @@ def test_longformer_is_hugging_face_s() -> None:
     assert (flat - attention.get("longformer")(q, k, v, mask).transpose(1, 2).flatten(2)).abs().max() > 0.1
 
 
-def test_global_projections_have_gradients_where_they_are_used() -> None:
+def test_only_used_global_projections_have_gradients() -> None:
     torch.manual_seed(0)
     q, k, v, *far = (torch.randn(1, 2, 12, 4, requires_grad=True) for _ in range(6))
     mask = Mask(window=(1, 1), global_tokens=[5])

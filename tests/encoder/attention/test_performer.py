@@ -1,4 +1,4 @@
-"""Performer: directions, an estimate without bias, and its error."""
+"""Performer: its random directions, and the bias and error of its estimate."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from ragembed.errors import SpecError  # noqa: E402
 
 ATTEND = attention.get("performer")
 D = 8
-
-
 SCALE = 1 / math.sqrt(D)
 
 
 def estimates(count: int, seeds: int) -> tuple[Any, Any, Any]:
-    """The kernel of 20 pairs by `count` features for each seed ``(seeds, 20)``, what it is, and |x + y|²."""
+    """Estimates of the kernel of 20 pairs by `count` features ``(seeds, 20)``, its true values, and |x + y|²."""
     torch.manual_seed(0)
     x, y = (torch.randn(20, D, dtype=torch.float64) / 2 for _ in range(2))
     found = []
@@ -32,8 +30,8 @@ def estimates(count: int, seeds: int) -> tuple[Any, Any, Any]:
     return torch.stack(found), (SCALE * (x * y).sum(-1)).exp(), (x + y).square().sum(-1)
 
 
-def test_the_estimate_has_no_bias() -> None:
-    """The mean of many draws is within four of its standard errors, for all pairs."""
+def test_the_estimate_is_unbiased() -> None:
+    """The mean of many draws is within four standard errors of the true value, for all pairs."""
     found, true, _ = estimates(16, 2000)
     error = found.std(0) / math.sqrt(len(found))
     assert ((found.mean(0) - true).abs() < 4 * error).all()
@@ -41,9 +39,9 @@ def test_the_estimate_has_no_bias() -> None:
 
 
 def test_its_error_falls_with_the_square_root_of_the_features() -> None:
-    """Times their number, the mean square stays what the paper's Lemma 2 has, or less as directions are orthogonal.
+    """The relative variance times the number of features is that of the paper's Lemma 2, or less by orthogonality.
 
-    By it the variance of one feature is exp(scale |x + y|²) - 1 of the kernel's square.
+    The lemma: the variance of one feature is exp(scale |x + y|²) - 1, relative to the square of the kernel.
     """
     for count in (16, 128, 1024):
         found, true, apart = estimates(count, 300)
@@ -51,7 +49,7 @@ def test_its_error_falls_with_the_square_root_of_the_features() -> None:
         assert 0.65 < float((square / ((SCALE * apart).exp() - 1)).mean()) < 1.05, count
 
 
-def test_directions_are_orthogonal_in_blocks_and_as_long_as_normal_ones() -> None:
+def test_directions_are_orthogonal_in_blocks_with_norms_of_normal_vectors() -> None:
     drawn = directions(3 * D + 2, D, 5)
     assert drawn.shape == (3 * D + 2, D)
     for first in range(0, len(drawn), D):
@@ -83,24 +81,24 @@ def test_more_features_come_closer_to_softmax_attention(causal: bool) -> None:
         assert errors[2] < min(errors[1] / 3, 0.06)
 
 
-def test_a_seed_draws_the_same_and_another_others() -> None:
+def test_the_seed_determines_the_features() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 2, 10, D) for _ in range(3))
     state = torch.random.get_rng_state()
     assert torch.equal(ATTEND(q, k, v, seed=3), ATTEND(q, k, v, seed=3))
     assert not torch.allclose(ATTEND(q, k, v, seed=3), ATTEND(q, k, v, seed=4))
-    assert torch.equal(torch.random.get_rng_state(), state), "the program's own random numbers go on"
+    assert torch.equal(torch.random.get_rng_state(), state), "the global random state is untouched"
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"features": 0}, "features is 0; give 1"),
         ({"chunk": 0}, "chunk is 0"),
         ({"scale": -1.0}, r"scale is -1\.0"),
     ],
 )
-def test_options_that_do_not_fit(options: dict[str, Any], told: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], message: str) -> None:
     q = torch.zeros(1, 1, 2, 2)
-    with pytest.raises(SpecError, match=told):
+    with pytest.raises(SpecError, match=message):
         ATTEND(q, q, q, **options)

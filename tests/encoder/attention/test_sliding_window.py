@@ -1,3 +1,5 @@
+"""Sliding windows: dilation, and long texts; test_laws.py has the laws of all exact mechanisms."""
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -21,10 +23,10 @@ banded = attention.get("sliding_window")
     padded=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=80, deadline=None)
-def test_a_dilated_window_is_its_definition(
+def test_a_dilated_window_equals_its_definition(
     n: int, dilation: int, window: tuple[int, int], causal: bool, cuts: Any, block: int | None, padded: bool
 ) -> None:
-    """Of the keys at a distance that the dilation divides, those that are near; gradients too."""
+    """It sees the near keys whose distance is a multiple of the dilation; results and gradients in float64."""
     random = torch.Generator().manual_seed(n)
     q, k, v = (
         torch.randn(2, heads, n, 4, generator=random, dtype=torch.float64).requires_grad_()
@@ -49,14 +51,14 @@ def test_a_dilated_window_is_its_definition(
         torch.testing.assert_close(one, other, atol=1e-8, rtol=0)
 
 
-def test_a_dilation_that_is_none() -> None:
+def test_an_invalid_dilation_is_refused() -> None:
     q = torch.zeros(1, 1, 4, 2)
     with pytest.raises(SpecError, match="dilation is 0; give 1 or more"):
         banded(q, q, q, attention.Mask(window=(1, 1)), dilation=0)
 
 
-def test_long_texts_go_in_stretches() -> None:
-    """Of more queries than go through the kernel at once, each sees what it sees in a short text."""
+def test_long_texts_are_split_without_a_seam() -> None:
+    """With more queries than one call of the kernel takes, each gets what it gets in a short text."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(1, 1, 9000, 4) for _ in range(3))
     found = banded(q, k, v, attention.Mask(window=(5, 3)))

@@ -1,6 +1,6 @@
-"""Triton's kernels against the reference: on a GPU where there is one, and by Triton's interpreter, which needs none.
+"""Triton's kernels against the reference: on a GPU if there is one, and in Triton's interpreter, which needs none.
 
-The interpreter has to be chosen before Triton is imported, so the tests run once more in a process of their own.
+The interpreter has to be enabled before Triton is imported, so these tests run again in a process of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ragembed.errors import SpecError  # noqa: E402
 INTERPRETED = triton.knobs.runtime.interpret
 GPU = not INTERPRETED and torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
-runs = pytest.mark.skipif(not (INTERPRETED or GPU), reason="runs by the interpreter, in a process of its own")
+runs = pytest.mark.skipif(not (INTERPRETED or GPU), reason="runs in the interpreter, in a process of its own")
 outside = pytest.mark.skipif(INTERPRETED, reason="needs Triton as it is")
 on_gpu = pytest.mark.skipif(not GPU, reason="needs a GPU")
 
@@ -52,7 +52,7 @@ def tensors(
     m: int, n: int, *, batch: int = 1, heads: tuple[int, int] = (2, 1), d: int = 16, e: int | None = None,
     strided: bool = False, dtype: Any = None,
 ) -> list[Any]:  # fmt: skip
-    """Query, key and value; `strided` as a projection leaves them, (batch, length, heads, d) in memory."""
+    """Query, key and value; `strided`: in the layout of a projection, (batch, length, heads, d) in memory."""
     random = torch.Generator().manual_seed(m + 100 * n)
     made = []
     for count, length, width in ((heads[0], m, d), (heads[1], n, d), (heads[1], n, e or d)):
@@ -70,7 +70,7 @@ def check(
     scale: float | None = None,
     within: float = 1e-5,
 ) -> None:
-    """Results, lse and the gradients through both are those of the reference, ten times as far off at most."""
+    """Results and lse equal the reference within `within`, gradients through both within ten times that."""
     q, k, v = given
     expected, lse = reference(q, k, v, mask, scale=scale)
     found, ours = triton_flash.attention(q, k, v, mask, scale=scale, sizes=sizes)
@@ -113,7 +113,7 @@ CASES: dict[str, tuple[tuple[int, int], dict[str, Any], dict[str, Any]]] = {
 
 @runs
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_reference(name: str) -> None:
+def test_it_equals_the_reference(name: str) -> None:
     (m, n), shape, mask = CASES[name]
     check(tensors(m, n, **shape), Mask(**mask))
 
@@ -121,7 +121,7 @@ def test_it_is_the_reference(name: str) -> None:
 @runs
 @pytest.mark.parametrize("more", [{}, {"lengths": [30, 0, 26]}, {"window": (4, 30), "causal": True}])
 def test_padding(more: dict[str, Any]) -> None:
-    """Holes in one row, all but the middle of another; NaN in padding reaches neither results nor gradients."""
+    """Padding in between in one row, around the middle in another; its NaN reaches neither results nor gradients."""
     given = tensors(56, 56, batch=2, d=8)
     keep = torch.ones(2, 56, dtype=torch.bool, device=DEVICE)
     keep[0, 3:50:4] = False
@@ -133,7 +133,7 @@ def test_padding(more: dict[str, Any]) -> None:
 
 
 @runs
-def test_a_row_of_nothing_but_padding() -> None:
+def test_a_text_of_padding_only() -> None:
     check(tensors(20, 20), Mask(keep=torch.zeros(1, 20, dtype=torch.bool, device=DEVICE)))
 
 
@@ -156,7 +156,7 @@ def masks(draw: st.DrawFn) -> tuple[int, int, dict[str, Any]]:
 @runs
 @given(problem=masks())
 @settings(max_examples=10, deadline=None, derandomize=True)
-def test_all_conditions_at_once(problem: tuple[int, int, dict[str, Any]]) -> None:
+def test_combined_conditions(problem: tuple[int, int, dict[str, Any]]) -> None:
     m, n, mask = problem
     check(tensors(m, n, d=4), Mask(**mask), UNEVEN)
 
@@ -182,7 +182,7 @@ def test_half_precision(dtype: Any) -> None:
 @runs
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("mask", [{"window": (3, 2)}, {"lengths": [32, 96, 32]}])
-def test_tiles_that_nobody_sees_are_not_loaded(mask: dict[str, Any]) -> None:
+def test_fully_masked_tiles_are_skipped(mask: dict[str, Any]) -> None:
     """0 times NaN is NaN, so a masked tile of NaN would show; a skipped one does not."""
     q, k, v = tensors(160, 160, heads=(1, 1))
     lost = torch.zeros(160, dtype=torch.bool, device=DEVICE)
@@ -197,8 +197,8 @@ def test_tiles_that_nobody_sees_are_not_loaded(mask: dict[str, Any]) -> None:
 
 
 @runs
-def test_a_query_that_sees_nothing_passes_nothing_on() -> None:
-    """Not even the NaN that a logarithm of nothing has as its gradient where results are merged."""
+def test_a_query_that_sees_nothing_has_no_gradient() -> None:
+    """Not even if the gradient of its lse is NaN, as from the logarithm of 0 in a merge of results."""
     given = tensors(30, 20)
     q, k, v = given
     found, lse = triton_flash.attention(q, k, v, Mask(causal=True), sizes=SMALL)
@@ -208,8 +208,8 @@ def test_a_query_that_sees_nothing_passes_nothing_on() -> None:
 
 
 @runs
-def test_gradients_that_are_not_asked_for() -> None:
-    """Any of the three alone, of `lse` alone, and one that is a single number seen everywhere."""
+def test_subsets_of_gradients() -> None:
+    """The gradient of each tensor alone, also expanded from a single number, and that of the lse alone."""
     given = tensors(20, 20)
     expected = torch.autograd.grad(reference(*given)[0].sum(), given)
     for place, wanted in enumerate(given):
@@ -221,7 +221,7 @@ def test_gradients_that_are_not_asked_for() -> None:
     torch.testing.assert_close(found, expected_of_lse, atol=1e-4, rtol=0)
 
 
-def test_what_it_cannot_take() -> None:
+def test_unsupported_input_is_refused() -> None:
     q = torch.zeros(1, 2, 6, 4, device=DEVICE)
     with pytest.raises(SpecError, match="know no global tokens; use flash2 or longformer"):
         triton_flash.attention(q, q, q, Mask(global_tokens=[0]))
@@ -242,14 +242,14 @@ def test_without_a_gpu_none_is_available() -> None:
 @on_gpu
 @pytest.mark.parametrize("d", [16, 64, 80, 128, 256])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_tiles_as_they_are_chosen(d: int, dtype: Any) -> None:
+def test_default_tile_sizes(d: int, dtype: Any) -> None:
     within = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 4e-2}[dtype]
     for mask in (Mask(causal=True), Mask(window=(100, 30), lengths=[300, 217])):
         check(tensors(517, 517, d=d, dtype=dtype, batch=2, heads=(4, 2)), mask, None, within=within)
 
 
 @on_gpu
-def test_results_are_the_same_from_run_to_run() -> None:
+def test_results_are_deterministic() -> None:
     given = tensors(1000, 1000, dtype=torch.bfloat16, d=64, heads=(4, 2))
     q, k, v = given
     out = [triton_flash.attention(q, k, v, Mask(causal=True))[0] for _ in range(2)]
@@ -260,7 +260,7 @@ def test_results_are_the_same_from_run_to_run() -> None:
 
 @on_gpu
 @pytest.mark.parametrize("name", ["flash2", "sliding_window"])
-def test_mechanisms_call_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mechanisms_use_the_kernels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     through = triton_flash.attention
 
@@ -276,7 +276,7 @@ def test_mechanisms_call_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Absent:
-    """As much of a driver as compiling needs, for a GPU that is not there."""
+    """The part of a driver that compiling needs, for a GPU that is not there."""
 
     def __init__(self, capability: tuple[int, int]) -> None:
         self.number = 10 * capability[0] + capability[1]
@@ -306,7 +306,7 @@ def test_it_compiles(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """To machine code for GPUs that need not be there, within the shared memory of one."""
+    """To machine code for GPUs that need not be there, within their shared memory (`most` in KiB)."""
     from triton.runtime.driver import driver
     from triton.runtime.jit import JITFunction
 

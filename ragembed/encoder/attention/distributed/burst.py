@@ -1,8 +1,8 @@
-"""BurstAttention: as Ring Attention, but in the backward pass the queries go around, and keys stay.
+"""BurstAttention: as Ring Attention, but in the backward pass processes pass their queries around, and keys stay.
 
-A softmax's gradient needs of a result only its sum with its own gradient, one number for a query and head. So what
-travels is (Q, dO, dQ), that sum and the lse, instead of (K, V, dK, dV): three quarters, as long as keys have as many
-heads as queries. With shared key heads it is the ring that moves less: see `plan`.
+The gradient of a softmax needs of the result O only rowsum(dO ∘ O), one number for each query and head. So (Q, dO, dQ),
+that sum and the lse are sent instead of (K, V, dK, dV): three quarters as much if there are as many key heads as query
+heads. With shared key heads Ring Attention sends less: see `plan`.
 """
 
 from __future__ import annotations
@@ -10,33 +10,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ragembed.encoder.attention.distributed import local
-from ragembed.encoder.attention.distributed.rotating import Rotating, Saved, Tour
+from ragembed.encoder.attention.distributed.rotating import RingSetup, Rotating, SavedTensors
 from ragembed.encoder.attention.distributed.rotation import rotate
-from ragembed.encoder.attention.flash import zeros
+from ragembed.encoder.attention.flash import gradient_buffer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class Burst(Rotating):
-    """Exact attention over several processes, for training with as many key heads as query heads."""
+    """Exact attention over texts too long for a single process, for training without shared key heads."""
 
     name: ClassVar[str] = "burst"
-    paper: ClassVar[str] = "Sun et al. 2024 (BurstAttention), Algorithms 1 and 2; two rings: section 3.3"
-    advice: ClassVar[str] = "as ring, to train where each query head has its own key head; plan() says which"
+    paper: ClassVar[str] = "Sun et al. 2024, Algorithms 1 and 2; double ring: Gu et al. 2024 (LoongTrain)"
+    advice: ClassVar[str] = "as ring, for training with a key head for each query head; plan() compares them"
 
     @staticmethod
-    def backward(tour: Tour, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
-        """Of each token (Q, dO, dQ) travels, and two numbers more: 3 d + 2 numbers for each query head."""
-        d_key, d_value = zeros(saved.key), zeros(saved.value)
+    def backward(setup: RingSetup, saved: SavedTensors) -> tuple[Tensor, Tensor, Tensor]:
+        """For each token (Q, dO, dQ), delta and lse are sent: 3 d + 2 numbers for each query head."""
+        d_key, d_value = gradient_buffer(saved.key), gradient_buffer(saved.value)
 
         def visit(owner: int, block: list[Tensor]) -> tuple[Tensor]:
-            between = owner, tour.group.rank
-            asked = block[0], block[1], block[2], block[3]
-            into = zeros(saved.query), d_key, d_value
-            local.gradients(tour.text, between, asked, (saved.key, saved.value), tour.scale, into)
+            ranks = owner, setup.group.rank
+            of_queries = block[0], block[1], block[2], block[3]
+            into = gradient_buffer(saved.query), d_key, d_value
+            local.gradients(setup.mask, ranks, of_queries, (saved.key, saved.value), setup.scale, into)
             return into[:1]
 
-        around = [saved.query, saved.grad, saved.delta, saved.lse]
-        (d_query,) = rotate(tour.group, tour.route, around, visit)
+        block = [saved.query, saved.grad, saved.delta, saved.lse]
+        (d_query,) = rotate(setup.group, setup.route, block, visit)
         return d_query, d_key, d_value

@@ -1,4 +1,4 @@
-"""The processes that share a text: what goes from one to another, and what is said when one of them is gone."""
+"""The processes that share a text: messages between them, and one error for a process that is gone or silent."""
 
 from __future__ import annotations
 
@@ -17,39 +17,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """A process group of torch, of any backend; or this process alone."""
+    """A torch process group of any backend, or this process alone."""
 
     handle: Any
-    """The process group; None where this process is alone."""
+    """The process group; None if this process is alone."""
     rank: int
     size: int
     timeout: timedelta | None = None
-    """How long to wait for another process; None: as long as the group itself."""
+    """How long to wait for another process; None: the group's own timeout."""
     sent: list[int] = field(default_factory=list)
     """Bytes of each message that this process sent."""
 
     @classmethod
-    def of(cls, handle: Any = None, timeout: float | None = None, sent: list[int] | None = None) -> Group:
-        """Of a process group; None: of all processes, or this one alone where none was set up."""
+    def from_torch(
+        cls, handle: Any = None, timeout: float | None = None, sent: list[int] | None = None
+    ) -> Group:
+        """From a process group; None: all processes, or this one alone if torch.distributed is not initialised."""
         import torch.distributed as dist
 
         wait = None if timeout is None else timedelta(seconds=timeout)
         sent = [] if sent is None else sent
         if handle is None and not (dist.is_available() and dist.is_initialized()):
             return cls(None, 0, 1, wait, sent)
-        rank = dist.get_rank(handle)
+        member = handle is None or (dist.is_available() and isinstance(handle, dist.ProcessGroup))
+        rank = dist.get_rank(handle) if member else -1  # those outside get a number for a group
         if rank < 0:
             raise SpecError("this process is not in the group", "call it from those that are")
         return cls(handle or dist.group.WORLD, rank, dist.get_world_size(handle), wait, sent)
 
-    def move(self, parts: Sequence[Tensor], to: int, source: int, tag: int) -> Moving:
-        """Send `parts` to process `to` while as many of the same shapes come from `source`; do not write to either."""
+    def exchange(self, parts: Sequence[Tensor], to: int, source: int, tag: int) -> Transfer:
+        """Start to send `parts` to process `to` and to receive tensors of the same shapes from process `source`.
+
+        Neither may be written to before the transfer has finished.
+        """
         import torch
         import torch.distributed as dist
 
-        going = [part.contiguous() for part in parts]
-        coming = [torch.empty_like(part) for part in going]
-        kinds = [(dist.isend, going, to), (dist.irecv, coming, source)]
+        outgoing = [part.contiguous() for part in parts]
+        incoming = [torch.empty_like(part) for part in outgoing]
+        kinds = [(dist.isend, outgoing, to), (dist.irecv, incoming, source)]
         with self.peer_errors():
             peers = [dist.get_global_rank(self.handle, peer) for _, _, peer in kinds]
             works = dist.batch_isend_irecv(
@@ -59,11 +65,11 @@ class Group:
                     for at, part in enumerate(own)
                 ]
             )
-        self.sent.append(sum(part.nbytes for part in going))
-        return Moving(self, works, going, coming)
+        self.sent.append(sum(part.nbytes for part in outgoing))
+        return Transfer(self, works, outgoing, incoming)
 
     def all_to_all(self, parts: Tensor) -> Tensor:
-        """``(size, ...)``: part r goes to process r, and part r of the result came from there."""
+        """Send ``parts[r]`` of ``(size, ...)`` to process r; ``result[r]`` is what process r has sent."""
         import torch
         import torch.distributed as dist
 
@@ -76,7 +82,7 @@ class Group:
         return found
 
     def all_gather(self, mine: Tensor) -> list[Tensor]:
-        """Every process's tensor, all of one shape, by rank."""
+        """The tensors of all processes, which have the same shape, by rank."""
         import torch
         import torch.distributed as dist
 
@@ -87,22 +93,22 @@ class Group:
             self.wait(dist.all_gather(found, mine.contiguous(), group=self.handle, async_op=True))
         return found
 
-    def agree(self, what: dict[str, object], where: Any) -> None:
-        """`SpecError` in every process unless all of them say the same of everything."""
+    def agree(self, what: dict[str, object], device: Any) -> None:
+        """Raise `SpecError` in every process unless all processes pass equal values."""
         import torch
 
-        said = [zlib.crc32(repr(value).encode()) for value in what.values()]
-        everyone = torch.stack(self.all_gather(torch.tensor(said, device=where))).cpu()
+        checksums = [zlib.crc32(repr(value).encode()) for value in what.values()]
+        everyone = torch.stack(self.all_gather(torch.tensor(checksums, device=device))).cpu()
         for at, (name, value) in enumerate(what.items()):
             others = [rank for rank in range(self.size) if everyone[rank, at] != everyone[self.rank, at]]
             if others:
                 raise SpecError(
-                    f"process {self.rank} has {name} {value}, process {others[0]} another",
+                    f"process {self.rank} has {name} {value!s:.200}, process {others[0]} another",
                     "give all processes of the group the same",
                 )
 
     def wait(self, work: Any) -> None:
-        """Until a transfer is done; `PeerError` when it fails or takes too long."""
+        """Wait for a transfer; `PeerError` if it fails or takes longer than the timeout."""
         with self.peer_errors():
             if self.timeout is None:
                 work.wait()
@@ -111,29 +117,29 @@ class Group:
 
     @contextmanager
     def peer_errors(self) -> Iterator[None]:
-        """`PeerError` for what torch says when another process does not answer."""
+        """Turn the errors that torch raises when another process does not answer into `PeerError`."""
         try:
             yield
         except RuntimeError as error:
             first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise PeerError(
-                f"process {self.rank} of {self.size} lost another while they attended to one text: {first}",
+                f"process {self.rank} of {self.size} lost contact with another one: {first}",
                 "look for the first error of the others, then start all of them again",
             ) from error
 
 
 @dataclass(frozen=True, eq=False)
-class Moving:
-    """Tensors under way."""
+class Transfer:
+    """A transfer that has been started."""
 
     group: Group
     works: list[Any]
-    going: list[Tensor]
-    """Held until they have left."""
-    coming: list[Tensor]
+    outgoing: list[Tensor]
+    """Kept alive until they have been sent."""
+    incoming: list[Tensor]
 
-    def arrive(self) -> list[Tensor]:
-        """Wait for them."""
+    def wait(self) -> list[Tensor]:
+        """Wait for the transfer, and return the received tensors."""
         for work in self.works:
             self.group.wait(work)
-        return self.coming
+        return self.incoming

@@ -1,11 +1,11 @@
-"""What a process computes of queries and keys that it holds at the moment, in tiles as FlashAttention 2 does."""
+"""Attention between the queries and keys that a process has at one step, in tiles as in FlashAttention 2."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ragembed.encoder.attention.distributed.shards import Text
-from ragembed.encoder.attention.flash import Problem, backward, finite
+from ragembed.encoder.attention.distributed.shards import ShardedMask
+from ragembed.encoder.attention.flash import Problem, backward, finite_max
 from ragembed.encoder.attention.flash2 import Flash2
 
 if TYPE_CHECKING:
@@ -13,63 +13,66 @@ if TYPE_CHECKING:
 
 
 def attend(
-    text: Text,
-    between: tuple[int, int],
+    mask: ShardedMask,
+    ranks: tuple[int, int],
     query: Tensor,
     key: Tensor,
     value: Tensor,
     scale: float,
-    before: tuple[Tensor, Tensor],
+    running: tuple[Tensor, Tensor],
 ) -> None:
-    """Bring the keys of process ``between[1]`` into what the queries of ``between[0]`` found so far.
+    """Merge attention over the keys of process ``ranks[1]`` into the running result of the queries of ``ranks[0]``.
 
     Args:
-        text: Who sees whom.
-        between: Ranks.
+        mask: Of the whole text.
+        ranks: The processes whose queries and whose keys these are.
         query: ``(batch, kv_heads, groups, m, d)``.
         key: ``(batch, kv_heads, m, d)``.
         value: ``(batch, kv_heads, m, e)``.
         scale: Of the inner products.
-        before: The result ``(batch, kv_heads, groups, m, e)`` and its lse ``(batch, kv_heads, groups, m)``, in float32
-            at least; written over.
+        running: The result so far ``(batch, kv_heads, groups, m, e)`` and its lse ``(batch, kv_heads, groups, m)``, at
+            least in float32; updated in place.
     """
     import torch
 
-    out, lse = before
-    for pair in text.pairs(*between):
+    out, lse = running
+    for pair in mask.pairs(*ranks):
         rows, columns = pair.rows, pair.columns
         problem = Problem(query[:, :, :, rows], key[:, :, columns], value[:, :, columns], pair.mask, scale)
-        found, its = Flash2.forward(problem)
-        own = lse[:, :, :, rows]
-        both = torch.logaddexp(own, its)
-        kept, new = (torch.exp(each - finite(both))[..., None] for each in (own, its))
-        out[:, :, :, rows].mul_(kept).add_(found.mul_(new))  # in place: this is as large as the text allows
-        lse[:, :, :, rows] = both
+        new_out, new_lse = Flash2.forward(problem)
+        old_lse = lse[:, :, :, rows]
+        total = torch.logaddexp(old_lse, new_lse)
+        old_weight, new_weight = (
+            torch.exp(each - finite_max(total))[..., None] for each in (old_lse, new_lse)
+        )
+        # in place: these are the largest tensors
+        out[:, :, :, rows].mul_(old_weight).add_(new_out.mul_(new_weight))
+        lse[:, :, :, rows] = total
 
 
 def gradients(
-    text: Text,
-    between: tuple[int, int],
-    asked: tuple[Tensor, Tensor, Tensor, Tensor],
-    held: tuple[Tensor, Tensor],
+    mask: ShardedMask,
+    ranks: tuple[int, int],
+    of_queries: tuple[Tensor, Tensor, Tensor, Tensor],
+    of_keys: tuple[Tensor, Tensor],
     scale: float,
     into: tuple[Tensor, Tensor, Tensor],
 ) -> None:
-    """Add to `into` what these queries and these keys give to one another's gradients: of query, key and value.
+    """Add to `into` the gradients of query, key and value that come from these queries and these keys.
 
     Args:
-        text: Who sees whom.
-        between: Ranks of those who hold the queries and the keys.
-        asked: Query and gradient of its result ``(batch, kv_heads, groups, m, d or e)``, the sum of gradient times
-            result ``(batch, kv_heads, groups, m, 1)``, and the lse over all keys ``(batch, kv_heads, groups, m)``.
-        held: Key and value ``(batch, kv_heads, m, d or e)``.
+        mask: Of the whole text.
+        ranks: The processes whose queries and whose keys these are.
+        of_queries: Query ``(batch, kv_heads, groups, m, d)``, gradient of the result ``(..., m, e)``, `row_delta`
+            ``(..., m, 1)``, and the lse over all keys ``(..., m)``.
+        of_keys: Key and value ``(batch, kv_heads, m, d or e)``.
         scale: Of the inner products.
-        into: Of the shapes of query, key and value, float32 at least.
+        into: Tensors of the shapes of query, key and value, at least in float32.
     """
-    query, grad, delta, lse = asked
-    key, value = held
+    query, grad, delta, lse = of_queries
+    key, value = of_keys
     d_query, d_key, d_value = into
-    for pair in text.pairs(*between):
+    for pair in mask.pairs(*ranks):
         rows, columns = pair.rows, pair.columns
         problem = Problem(query[:, :, :, rows], key[:, :, columns], value[:, :, columns], pair.mask, scale)
         there = d_query[:, :, :, rows], d_key[:, :, columns], d_value[:, :, columns]

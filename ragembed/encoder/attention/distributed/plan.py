@@ -1,4 +1,4 @@
-"""What each way to attend over several processes sends, and which of them sends least."""
+"""The communication cost of each mechanism over several processes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from ragembed.errors import SpecError
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call of one mechanism, for each process."""
+    """The cost of one call of a mechanism, for each process."""
 
     name: str
     forward: int
     """Bytes sent in the forward pass."""
     backward: int
-    """Bytes sent in the backward pass; 0 without one."""
+    """Bytes sent in the backward pass; 0 if there is none."""
     hop: tuple[int, int]
-    """Bytes of a hop from one process to the next, forward and backward; with no hops, of an exchange."""
+    """Bytes of one hop from a process to the next, forward and backward; for `ulysses` those of all its exchanges."""
     seconds: float | None
-    """With a bandwidth: of all transfers, or of the computing that hides them, whichever is longer."""
+    """With a bandwidth: `ring` and `burst`: of all transfers or of all computation, whichever takes longer, since they
+    overlap; `ulysses`: of both together. None without a bandwidth."""
     refused: str | None = None
-    """Why it cannot be used here; None: it can."""
+    """Why the mechanism cannot be used here; None: it can."""
 
     @property
     def sent(self) -> int:
@@ -44,58 +45,63 @@ def plan(
     bandwidth: float | None = None,
     flops: float = 0.0,
 ) -> list[Cost]:
-    """`ring`, `burst` and `ulysses`, the best first: by seconds where a bandwidth is given, or else by bytes sent.
+    """The costs of `ring`, `burst` and `ulysses`, the best first: by seconds if a bandwidth is given, else by bytes.
 
-    A token has D = heads x head_dimension numbers in its query and K = kv_heads x head_dimension in its key. Sums that
-    go around, which are gradients, travel in float32 at least.
+    A token has D = heads x head_dimension numbers in its query and K = kv_heads x head_dimension in its key. Gradients,
+    which are summed on the way, are sent at least in float32.
 
-    - ring: 2 K a hop, and 4 K backward.
-    - burst: 2 K a hop, and 3 D and two for each head backward: less than ring where K > 3/4 D, and so not where query
-      heads share keys.
-    - ulysses: (P - 1) / P of 2 D + 2 K, and once more backward, K counted as often as key heads have to be copied.
+    - ring: 2 K numbers a token and hop forward, 4 K backward.
+    - burst: 2 K a token and hop forward, 3 D and two for each head backward: less than ring if K > 3/4 D, and so not if
+      query heads share keys.
+    - ulysses: (P - 1) / P of 2 D + 2 K a token in each pass, with K times the number of copies of key heads.
 
     Args:
-        length: Tokens of a text over all processes.
-        heads: Of the query.
-        kv_heads: Of the key; None: as many.
+        length: Tokens of the whole text.
+        heads: Query heads.
+        kv_heads: Key heads; None: as many as query heads.
         head_dimension: Numbers of a head.
         processes: P.
-        batch: Texts at once.
+        batch: Texts in a batch.
         number: Bytes of a number: 2 for bfloat16, 4 for float32.
-        training: With a backward pass.
-        bandwidth: Bytes a second from one process to another.
-        flops: Multiplications and additions a second of a process, which hide the transfers of `ring` and `burst`;
-            0: computing takes no time.
+        training: Whether there is a backward pass.
+        bandwidth: Bytes per second from one process to another.
+        flops: Floating-point operations per second of a process; 0: computation takes no time.
 
     Raises:
-        SpecError: A number below 1, or heads that do not divide.
+        SpecError: A size below 1, or heads or tokens that do not divide evenly.
     """
     kv_heads = heads if kv_heads is None else kv_heads
     sizes = {
         "length": length, "heads": heads, "kv_heads": kv_heads, "head_dimension": head_dimension,
         "processes": processes, "batch": batch, "number": number,
     }  # fmt: skip
+    if (bandwidth is not None and not bandwidth > 0) or not flops >= 0:
+        raise SpecError(
+            f"bandwidth is {bandwidth}, flops {flops}", "give a bandwidth above 0, and flops from 0"
+        )
     if wrong := [name for name, size in sizes.items() if size < 1]:
         raise SpecError(f"{wrong[0]} is {sizes[wrong[0]]}", "give 1 or more")
     if heads % kv_heads:
         raise SpecError(f"{heads} query heads cannot share {kv_heads} key heads evenly", "give a divisor")
     if length % processes:
-        raise SpecError(f"{length} tokens do not go evenly to {processes} processes", "give a multiple")
+        raise SpecError(
+            f"{length} tokens cannot be divided evenly among {processes} processes", "give a multiple"
+        )
     tokens = batch * length // processes
     of_queries, of_keys = (count * head_dimension * tokens for count in (heads, kv_heads))
     wide = max(4, number)
     hops = processes - 1
     found = []
-    around = {  # what travels as it is, and what is added up on the way and comes home
+    backward_of = {  # bytes of what is sent unchanged, and of the gradients that are summed on the way
         "ring": (2 * of_keys * number, 2 * of_keys * wide),
         "burst": (2 * of_queries * number + 2 * heads * tokens * wide, of_queries * wide),
     }
     compute = 4 * batch * length * length / processes * heads * head_dimension / flops if flops else 0.0
-    for name, (block, sums) in around.items():
+    for name, (block, sums) in backward_of.items():
         forward = hops * 2 * of_keys * number
         backward = (hops * block + (processes * sums if hops else 0)) if training else 0
         hop = (2 * of_keys * number, block + sums if training else 0)
-        computing = compute * (3.5 if training else 1)  # five products backward beside two forward
+        computing = compute * (3.5 if training else 1)  # five matrix products backward, two forward
         seconds = max((forward + backward) / bandwidth, computing) if bandwidth else None
         found.append(Cost(name, forward, backward, hop, seconds))
     try:
@@ -115,7 +121,7 @@ def plan(
 
 
 def hops(processes: int, per_node: int | None = None) -> tuple[int, int]:
-    """Hops of a block within nodes and between them, of `processes` in nodes of `per_node`."""
-    route = Route.of(processes, per_node)
+    """How many hops of a block are within nodes and between nodes, of `processes` in nodes of `per_node`."""
+    route = Route.create(processes, per_node)
     between = processes // route.per_node - 1
     return processes - 1 - between, between

@@ -1,4 +1,4 @@
-"""Attention over keys that go around: the forward pass that Ring Attention and BurstAttention share."""
+"""What Ring Attention and BurstAttention share: the options, and the forward pass, in which keys are passed around."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ragembed.encoder.attention.distributed import local
 from ragembed.encoder.attention.distributed.group import Group
 from ragembed.encoder.attention.distributed.rotation import Route, rotate
 from ragembed.encoder.attention.distributed.sharded import Sharded
-from ragembed.encoder.attention.distributed.shards import Text
-from ragembed.encoder.attention.flash import delta_of, wide
+from ragembed.encoder.attention.distributed.shards import ShardedMask
+from ragembed.encoder.attention.flash import row_delta, upcast
 from ragembed.encoder.attention.mask import Mask
 
 if TYPE_CHECKING:
@@ -21,35 +21,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Tour:
-    """Around whom blocks go, in which order, and what is seen on the way."""
+class RingSetup:
+    """The processes, the order in which blocks pass them, and the mask."""
 
     group: Group
     route: Route
-    text: Text
+    mask: ShardedMask
     scale: float
 
 
 @dataclass(frozen=True, eq=False)
-class Saved:
-    """What the backward pass has of a process's own tokens."""
+class SavedTensors:
+    """What the backward pass has of the process's own tokens."""
 
     query: Tensor
-    """``(batch, kv_heads, groups, m, d)``, and so the other three, but for the last dimension."""
+    """``(batch, kv_heads, groups, m, d)``"""
     grad: Tensor
+    """Of the result ``(batch, kv_heads, groups, m, e)``."""
     delta: Tensor
-    """Gradient times result, summed: ``(..., m, 1)``."""
+    """``(batch, kv_heads, groups, m, 1)``: see `row_delta`."""
     lse: Tensor
-    """``(..., m)``"""
+    """``(batch, kv_heads, groups, m)``"""
     key: Tensor
     """``(batch, kv_heads, m, d)``"""
     value: Tensor
+    """``(batch, kv_heads, m, e)``"""
 
 
 class Rotating(Sharded):
-    """Keys and values go around; what a query found in each block is merged by its lse."""
+    """Keys and values are passed around; results over each block are merged by their lse."""
 
-    memory: ClassVar[str] = "O(n / P) in each process: its part, a block at hand and one under way"
+    memory: ClassVar[str] = "O(n / P) in each process: its shard, the current block and one in transit"
 
     def attend(
         self,
@@ -68,38 +70,39 @@ class Rotating(Sharded):
         """Options.
 
         Args:
-            group: A process group of torch; None: all processes, or this one alone where none was set up.
-            layout: How the text was dealt out, ``contiguous`` or ``zigzag``: see `shards`.
-            per_node: Processes of a node, of which each makes a ring of its own; None: one ring of all.
-            timeout: Seconds to wait for another process before `PeerError`; None: as the group does.
-            sent: Gets the bytes of every message that this process sends.
-            scale: None: 1 / sqrt(d).
+            group: A torch process group; None: all processes, or this one alone without torch.distributed set up.
+            layout: How the text is sharded, ``contiguous`` or ``zigzag``: see `shards`.
+            per_node: Processes of a node, for a ring within each node and one between nodes; None: a single ring.
+            timeout: Seconds to wait for another process before `PeerError`, and before Ctrl-C is heard; None: the
+                group's own timeout.
+            sent: A list to which the bytes of every message that this process sends are appended.
+            scale: Of the inner products; None: 1 / sqrt(d).
         """
-        whole = Group.of(group, timeout, sent)
-        route = Route.of(whole.size, per_node)
-        shard = self.prepare(query, key, value, mask, whole, layout, scale)
-        tour = Tour(whole, route, shard.text, shard.scale)
+        whole = Group.from_torch(group, timeout, sent)
+        route = Route.create(whole.size, per_node)
+        shard = self.prepare(query, key, value, mask, whole, layout, scale, per_node=route.per_node)
+        setup = RingSetup(whole, route, shard.sharded_mask, shard.scale)
         grouped = query.unflatten(1, (key.shape[1], query.shape[1] // key.shape[1]))
-        out: Tensor = _function().apply(grouped, shard.key, shard.value, tour, self.backward)
+        out: Tensor = _function().apply(grouped, shard.key, shard.value, setup, self.backward)
         return out.flatten(1, 2)
 
     @staticmethod
     @abstractmethod
-    def backward(tour: Tour, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of query, key and value of this process's tokens."""
+    def backward(setup: RingSetup, saved: SavedTensors) -> tuple[Tensor, Tensor, Tensor]:
+        """The gradients of this process's query, key and value."""
 
 
-def forward(tour: Tour, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The result ``(batch, kv_heads, groups, m, e)`` and its lse, in float32 at least."""
-    out = wide(query).new_zeros(*query.shape[:4], value.shape[3])
+def forward(setup: RingSetup, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """The result ``(batch, kv_heads, groups, m, e)`` and its lse, at least in float32."""
+    out = upcast(query).new_zeros(*query.shape[:4], value.shape[3])
     lse = out.new_full(query.shape[:4], -math.inf)
 
     def visit(owner: int, block: list[Tensor]) -> tuple[()]:
-        between = tour.group.rank, owner
-        local.attend(tour.text, between, query, block[0], block[1], tour.scale, (out, lse))
+        ranks = setup.group.rank, owner
+        local.attend(setup.mask, ranks, query, block[0], block[1], setup.scale, (out, lse))
         return ()
 
-    rotate(tour.group, tour.route, [key, value], visit)
+    rotate(setup.group, setup.route, [key, value], visit)
     return out, lse
 
 
@@ -107,13 +110,15 @@ def forward(tour: Tour, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tens
 def _function() -> Any:
     import torch
 
-    class Around(torch.autograd.Function):  # type: ignore[misc]
+    class RingFunction(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
-        def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, tour: Tour, back: Any) -> Tensor:
-            out, lse = forward(tour, query, key, value)
+        def forward(
+            ctx: Any, query: Tensor, key: Tensor, value: Tensor, setup: RingSetup, back: Any
+        ) -> Tensor:
+            out, lse = forward(setup, query, key, value)
             out = out.to(query.dtype)
             ctx.save_for_backward(query, key, value, out, lse)
-            ctx.rest = tour, back
+            ctx.rest = setup, back
             return out
 
         @staticmethod
@@ -122,9 +127,9 @@ def _function() -> Any:
             ctx: Any, grad: Tensor
         ) -> tuple[Tensor | None, ...]:
             query, key, value, out, lse = ctx.saved_tensors
-            tour, back = ctx.rest
-            saved = Saved(query, grad.contiguous(), delta_of(out, grad), lse, key, value)
-            found = back(tour, saved)
+            setup, back = ctx.rest
+            saved = SavedTensors(query, grad.contiguous(), row_delta(out, grad), lse, key, value)
+            found = back(setup, saved)
             return (*(each.to(query.dtype) for each in found), None, None)
 
-    return Around
+    return RingFunction

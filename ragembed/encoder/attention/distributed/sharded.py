@@ -1,4 +1,4 @@
-"""What all mechanisms over several processes share: options, checks, and the mask of the whole text."""
+"""What all mechanisms over several processes share: the checks, and the mask of the whole text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ragembed.encoder.attention.blocks import as_many
+from ragembed.encoder.attention.blocks import same_length
 from ragembed.encoder.attention.distributed.group import Group
-from ragembed.encoder.attention.distributed.shards import Text, stretches, unshard
+from ragembed.encoder.attention.distributed.shards import ShardedMask, stretches, unshard
 from ragembed.encoder.attention.kernels import without_padding
 from ragembed.encoder.attention.mask import ALL, CONDITIONS, Mask
 from ragembed.encoder.attention.mechanism import Mechanism
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """One process's part of a call, checked against the others'."""
+    """One process's part of a call, checked against those of the others."""
 
     group: Group
-    text: Text
+    sharded_mask: ShardedMask
     query: Tensor
     key: Tensor
-    """Padding is 0, in the value too."""
+    """With zeros in padding, as is the value."""
     value: Tensor
     mask: Mask
     """Of the whole text."""
@@ -33,10 +33,11 @@ class Shard:
 
 
 class Sharded(Mechanism):
-    """Each process calls it with its part of the tokens and gets the result of them.
+    """Each process calls it with its shard of the tokens, and gets the result of these.
 
-    `Mask.keep` is of the process's own tokens; `lengths` and `global_tokens` are of the whole text, the same
-    everywhere. All processes have equally many tokens: see `shards.shard`. In a process alone it is exact attention.
+    `Mask.keep` is that of the process's own tokens; `lengths` and `global_tokens` are those of the whole text, and the
+    same in all processes. All processes have equally many tokens: see `shards.shard`. A single process works, too.
+    All make the same calls in the same order, and go back through them in the same order: messages are not told apart.
     """
 
     exact: ClassVar[bool] = True
@@ -53,39 +54,52 @@ class Sharded(Mechanism):
         group: Group,
         layout: str,
         scale: float | None,
+        **same: object,
     ) -> Shard:
-        """`SpecError` unless all processes mean the same text."""
-        m = as_many(self.name, query, key)
-        where = query.device
+        """Check the arguments; `SpecError` unless all processes agree about them, and about `same`."""
+        import torch
+
+        m = same_length(self.name, query, key)
+        device = query.device
         n = m * group.size
         own = Mask(keep=mask.keep)
         own.check(len(query), m, m)
         if group.size > 1:
             group.agree(
                 {
+                    "mechanism": self.name,
                     "shapes": [tuple(each.shape) for each in (query, key, value)],
                     "type": query.dtype,
-                    "mask": _told(mask),
+                    "mask": _fingerprint(mask),
                     "layout": layout,
                     "scale": scale,
+                    "gradient": torch.is_grad_enabled()
+                    and any(each.requires_grad for each in (query, key, value)),
+                    **same,
                 },
-                where,
+                device,
             )
         stretches(group.rank, group.size, n, layout)
         keep = mask.keep
         if keep is not None:
-            parts = group.all_gather(keep.to(where).byte())
+            parts = group.all_gather(keep.to(device).byte())
             keep = unshard(parts, layout=layout, dim=1).bool()
         whole = replace(mask, keep=keep)
-        text = Text(whole.tiles(len(query), n, n, where), group.size, layout)
+        sharded_mask = ShardedMask(whole.tiles(len(query), n, n, device), group.size, layout)
         key, value = without_padding(own, key, value)
         return Shard(
-            group, text, query, key, value, whole, 1 / math.sqrt(query.shape[3]) if scale is None else scale
+            group,
+            sharded_mask,
+            query,
+            key,
+            value,
+            whole,
+            1 / math.sqrt(query.shape[3]) if scale is None else scale,
         )
 
 
-def _told(mask: Mask) -> list[Any]:
-    """What all processes have to say alike."""
+def _fingerprint(mask: Mask) -> list[Any]:
+    """The conditions of the mask that have to be equal in all processes."""
     given = [getattr(mask, name) for name in CONDITIONS if name != "keep"]
     plain = [each.tolist() if hasattr(each, "tolist") else each for each in given]
     return [

@@ -1,7 +1,7 @@
-"""How a text is dealt out to the processes of a group, and the mask of a text of which each holds a part.
+"""How a text is sharded across the processes of a group, and the mask of a sharded text.
 
-Under a causal mask later tokens see more. Where each process has one stretch (``contiguous``), the last works while
-the first waits; with two, one from either end (``zigzag``), all have the same to do.
+Under a causal mask later tokens see more. If each process has one chunk of the text (``contiguous``), the last process
+still works when the first has nothing to do; with two chunks, one from each end (``zigzag``), all have equal work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragembed.encoder.attention.mask import Part, Tiles
+from ragembed.encoder.attention.mask import SubMask, TiledMask
 from ragembed.errors import SpecError
 
 if TYPE_CHECKING:
@@ -20,22 +20,24 @@ LAYOUTS = ("contiguous", "zigzag")
 
 
 def stretches(rank: int, size: int, length: int, layout: str = "contiguous") -> list[slice]:
-    """Which tokens of a text of `length` the process `rank` of `size` holds, in the order in which it holds them."""
+    """The chunks of a text of `length` tokens that process `rank` of `size` holds, in the order of its shard."""
     if layout not in LAYOUTS:
         raise SpecError(f"unknown layout {layout!r}", f"valid are: {', '.join(LAYOUTS)}")
+    if not 0 <= rank < size:
+        raise SpecError(f"rank {rank} of {size} processes", "give one from 0, below the number of processes")
     count = size if layout == "contiguous" else 2 * size
     if length % count:
         raise SpecError(
-            f"{length} tokens do not go evenly to {size} processes in layout {layout}",
+            f"{length} tokens cannot be divided evenly among {size} processes in layout {layout}",
             f"pad them to a multiple of {count}, and say so in the mask's keep",
         )
     step = length // count
-    places = [rank] if layout == "contiguous" else [rank, count - 1 - rank]
-    return [slice(place * step, (place + 1) * step) for place in places]
+    indices = [rank] if layout == "contiguous" else [rank, count - 1 - rank]
+    return [slice(index * step, (index + 1) * step) for index in indices]
 
 
 def shard(whole: Tensor, rank: int, size: int, *, layout: str = "contiguous", dim: int = 2) -> Tensor:
-    """The part of `whole` that process `rank` of `size` holds; tokens lie along `dim`."""
+    """The shard of `whole` that process `rank` of `size` holds; tokens lie along `dim`."""
     import torch
 
     parts = stretches(rank, size, whole.shape[dim], layout)
@@ -43,50 +45,50 @@ def shard(whole: Tensor, rank: int, size: int, *, layout: str = "contiguous", di
 
 
 def unshard(parts: Sequence[Tensor], *, layout: str = "contiguous", dim: int = 2) -> Tensor:
-    """What `shard` dealt out to each process, by rank, put together."""
+    """The inverse of `shard`: the whole from the shards of all processes, by rank."""
     import torch
 
     size, length = len(parts), sum(part.shape[dim] for part in parts)
     pieces: list[tuple[int, Tensor]] = []
     for rank, part in enumerate(parts):
         held = stretches(rank, size, length, layout)
-        cut = part.split([place.stop - place.start for place in held], dim=dim)
-        pieces += [(place.start, piece) for place, piece in zip(held, cut, strict=True)]
+        cut = part.split([chunk.stop - chunk.start for chunk in held], dim=dim)
+        pieces += [(chunk.start, piece) for chunk, piece in zip(held, cut, strict=True)]
     return torch.cat([piece for _, piece in sorted(pieces, key=lambda each: each[0])], dim=dim)
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """Queries of one process and keys of another that lie each in one stretch."""
+class ChunkPair:
+    """A chunk of queries of one process and a chunk of keys of another."""
 
     rows: slice
-    """Among the queries that the process holds."""
+    """Their indices among the queries that the process holds."""
     columns: slice
-    """Among the keys that the other holds."""
-    mask: Part
+    """Their indices among the keys that the other holds."""
+    mask: SubMask
 
 
 @dataclass(frozen=True, eq=False)
-class Text:
-    """A text over all processes, and who sees whom in it."""
+class ShardedMask:
+    """The mask of a text that is sharded across `size` processes."""
 
-    tiles: Tiles
+    tiles: TiledMask
     size: int
     layout: str
 
-    def pairs(self, asks: int, holds: int) -> Iterator[Pair]:
-        """Stretches of queries of process `asks` beside those of keys of `holds`, where any of them see any."""
-        for rows, row_places in self._held(asks):
-            for columns, column_places in self._held(holds):
-                seen = Part(self.tiles, row_places, column_places)
-                reach = seen.reach(slice(0, rows.stop - rows.start))
-                if reach.stop > reach.start:
-                    yield Pair(rows, columns, seen)
+    def pairs(self, query_rank: int, key_rank: int) -> Iterator[ChunkPair]:
+        """Chunks of queries of one process and of keys of another, without pairs that the mask rules out."""
+        for rows, of_rows in self._held(query_rank):
+            for columns, of_columns in self._held(key_rank):
+                mask = SubMask(self.tiles, of_rows, of_columns)
+                keys = mask.key_range(slice(0, rows.stop - rows.start))
+                if keys.stop > keys.start:
+                    yield ChunkPair(rows, columns, mask)
 
     def _held(self, rank: int) -> Iterator[tuple[slice, slice]]:
-        """Places among what the process holds, and in the text."""
+        """The chunks of a process: their indices in its shard, and in the text."""
         start = 0
-        for places in stretches(rank, self.size, self.tiles.keys, self.layout):
-            stop = start + places.stop - places.start
-            yield slice(start, stop), places
+        for positions in stretches(rank, self.size, self.tiles.keys, self.layout):
+            stop = start + positions.stop - positions.start
+            yield slice(start, stop), positions
             start = stop

@@ -1,4 +1,4 @@
-"""Ulysses: not the keys go around, but heads are dealt out anew: to each process a few, of the whole text."""
+"""Ulysses: an all-to-all exchange gives each process some heads of the whole text, and a second one undoes it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Ulysses(Sharded):
-    """Exact attention by the fused kernels, between two exchanges of everything with everyone."""
+    """Exact attention by the fused kernels, between two all-to-all exchanges."""
 
     name: ClassVar[str] = "ulysses"
     paper: ClassVar[str] = "Jacobs et al. 2023 (DeepSpeed Ulysses), section 3"
-    memory: ClassVar[str] = "O(n / P) in each process, its part once by tokens and once by heads"
-    advice: ClassVar[str] = "as ring, on fast links and with at least as many heads as processes"
+    memory: ClassVar[str] = "O(n / P) in each process: its shard by tokens, and the same amount by heads"
+    advice: ClassVar[str] = "as ring, with fast links and at least as many heads as processes"
 
     def attend(
         self,
@@ -37,42 +37,43 @@ class Ulysses(Sharded):
         sent: list[int] | None = None,
         scale: float | None = None,
     ) -> Tensor:
-        """Options as those of `ring`. The processes divide the heads; key heads are doubled where they are fewer."""
-        whole = Group.of(group, timeout, sent)
+        """Options as those of `ring`, without `per_node`. The heads have to be a multiple of the processes."""
+        whole = Group.from_torch(group, timeout, sent)
         copies = key_copies(query.shape[1], key.shape[1], whole.size)
         own = self.prepare(query, key, value, mask, whole, layout, scale)
         key, value = (each.repeat_interleave(copies, dim=1) for each in (own.key, own.value))
-        q, k, v = (_heads_for_tokens(whole, layout, each) for each in (query, key, value))
+        q, k, v = _heads_for_tokens(whole, layout, query, key, value)
         found = DotProduct().attend(q, k, v, own.mask, scale=own.scale)
         return _tokens_for_heads(whole, layout, found)
 
 
 def key_copies(heads: int, kv_heads: int, size: int) -> int:
-    """How often each key head goes out, so that all processes get as many; `SpecError` where that cannot be."""
+    """How often each key head is sent, so that every process gets as many; `SpecError` if that is impossible."""
     if heads % size:
         raise SpecError(
-            f"{heads} heads do not go evenly to {size} processes", "use a divisor of them, or ring"
+            f"{heads} heads cannot be divided evenly among {size} processes", "use a divisor of them, or ring"
         )
     if kv_heads % size and size % kv_heads:
         raise SpecError(
-            f"{kv_heads} key heads do not go evenly to {size} processes",
+            f"{kv_heads} key heads cannot be divided evenly among {size} processes",
             "use a divisor or a multiple of them, or ring",
         )
     return max(1, size // kv_heads)
 
 
-def _heads_for_tokens(group: Group, layout: str, each: Tensor) -> Tensor:
-    """``(batch, heads, m, d)`` -> ``(batch, heads / P, n, d)``."""
-    parts = _exchange()(each.unflatten(1, (group.size, -1)).movedim(1, 0), group)
-    return unshard(list(parts), layout=layout)
+def _heads_for_tokens(group: Group, layout: str, *tensors: Tensor) -> list[Tensor]:
+    """Each ``(batch, heads, m, d)`` -> ``(batch, heads / P, n, d)``."""
+    parts = [each.unflatten(1, (group.size, -1)).movedim(1, 0) for each in tensors]
+    return [unshard(list(each), layout=layout) for each in _exchange()(group, *parts)]
 
 
 def _tokens_for_heads(group: Group, layout: str, each: Tensor) -> Tensor:
-    """What the other did, undone."""
+    """The inverse of `_heads_for_tokens`."""
     import torch
 
     parts = [shard(each, rank, group.size, layout=layout) for rank in range(group.size)]
-    return _exchange()(torch.stack(parts), group).movedim(0, 1).flatten(1, 2)
+    (found,) = _exchange()(group, torch.stack(parts))
+    return found.movedim(0, 1).flatten(1, 2)
 
 
 @cache
@@ -81,15 +82,18 @@ def _exchange() -> Any:
 
     class Exchange(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
-        def forward(ctx: Any, parts: Tensor, group: Group) -> Tensor:
+        def forward(ctx: Any, group: Group, *tensors: Tensor) -> tuple[Tensor, ...]:
             ctx.group = group
-            return group.all_to_all(parts)
+            return tuple(group.all_to_all(each) for each in tensors)
 
         @staticmethod
         def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-            ctx: Any, grad: Tensor
-        ) -> tuple[Tensor, None]:
-            """An exchange is its own inverse."""
-            return ctx.group.all_to_all(grad), None
+            ctx: Any, *grads: Tensor
+        ) -> tuple[Tensor | None, ...]:
+            """An all-to-all exchange is its own transpose.
+
+            All tensors go back together, needed or not: what one process needs another may not.
+            """
+            return None, *(ctx.group.all_to_all(each) for each in grads)
 
     return Exchange.apply

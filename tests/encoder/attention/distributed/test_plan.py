@@ -16,7 +16,7 @@ def by_name(**sizes: Any) -> dict[str, Cost]:
     return {cost.name: cost for cost in plan(**sizes)}
 
 
-def test_bytes_by_hand() -> None:
+def test_bytes_counted_by_hand() -> None:
     """2,048 tokens a process of 768 numbers of 4 bytes: 6,291,456 bytes for K, and as many for V, dK, Q..."""
     one = 2048 * 768 * 4
     found = by_name(**BERT)
@@ -27,7 +27,7 @@ def test_bytes_by_hand() -> None:
     assert found["ulysses"].forward == found["ulysses"].backward == 3 * 4 * one // 4
 
 
-def test_burst_moves_less_with_a_key_head_for_each_query_head_and_more_without() -> None:
+def test_burst_sends_less_than_ring_only_without_shared_key_heads() -> None:
     for number in (2, 4):
         equal, shared = (by_name(**BERT | {"kv_heads": heads, "number": number}) for heads in (12, 4))
         assert equal["burst"].sent < equal["ring"].sent
@@ -35,7 +35,7 @@ def test_burst_moves_less_with_a_key_head_for_each_query_head_and_more_without()
         assert equal["burst"].forward == equal["ring"].forward
 
 
-def test_without_training_ring_and_burst_are_one() -> None:
+def test_without_training_ring_and_burst_cost_the_same() -> None:
     found = by_name(**BERT | {"training": False})
     assert found["ring"].sent == found["burst"].sent == found["ring"].forward
     assert found["ulysses"].sent < found["ring"].sent
@@ -45,7 +45,7 @@ def test_the_best_comes_first_and_what_cannot_be_last() -> None:
     assert [cost.name for cost in plan(**BERT)] == ["ulysses", "burst", "ring"]
     assert [cost.name for cost in plan(**BERT | {"processes": 8})] == ["burst", "ring", "ulysses"]
     refused = plan(**BERT | {"processes": 8})[-1].refused
-    assert refused == "12 heads do not go evenly to 8 processes"
+    assert refused == "12 heads cannot be divided evenly among 8 processes"
 
 
 def test_computing_hides_the_transfers_of_a_ring() -> None:
@@ -63,13 +63,15 @@ def test_one_process_sends_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"kv_heads": 5}, "12 query heads cannot share 5 key heads evenly"),
-        ({"length": 8193}, "8193 tokens do not go evenly to 4 processes"),
+        ({"length": 8193}, "8193 tokens cannot be divided evenly among 4 processes"),
         ({"batch": 0}, "batch is 0; give 1 or more"),
+        ({"bandwidth": -1}, "bandwidth is -1, flops 0.0; give a bandwidth above 0"),
+        ({"flops": -1}, "give a bandwidth above 0, and flops from 0"),
     ],
 )
-def test_sizes_that_make_no_sense(change: dict[str, int], told: str) -> None:
-    with pytest.raises(SpecError, match=told):
+def test_invalid_sizes_are_refused(change: dict[str, int], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         plan(**BERT | change)

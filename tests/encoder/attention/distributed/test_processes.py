@@ -1,4 +1,4 @@
-"""Attention over 2 and 4 real processes: the same numbers as in one, the bytes of the formula, errors in time."""
+"""Attention over 2 and 4 real processes: the results of one process, the bytes of the formula, errors in time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ worker = _worker()
 
 
 def run(job: str, size: int, folder: Path) -> None:
-    """`worker.py` in as many processes, to its end."""
+    """Run `worker.py` in `size` processes until all have ended."""
     lo = "lo" if Path("/sys/class/net/lo").exists() else "lo0"
     environment = os.environ | {"GLOO_SOCKET_IFNAME": lo, "OMP_NUM_THREADS": "1"}
     processes = [
@@ -51,15 +51,15 @@ def run(job: str, size: int, folder: Path) -> None:
     ]
     try:
         for process in processes:
-            _, told = process.communicate(timeout=120)
-            assert process.returncode == 0, told
+            _, stderr = process.communicate(timeout=120)
+            assert process.returncode == 0, stderr
     finally:
         for process in processes:
             process.kill()
 
 
-def test_equal_to_one_process(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Results and gradients within 1e-5 of float64 in one process, and the bytes that `plan` tells."""
+def test_results_gradients_and_bytes_equal_one_process(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Results and gradients within 1e-5 of float64 in one process, and the bytes that `plan` predicts."""
     for size in (2, 4):
         folder = tmp_path_factory.mktemp("group")
         run("equal", size, folder)
@@ -86,29 +86,35 @@ def test_equal_to_one_process(tmp_path_factory: pytest.TempPathFactory) -> None:
                 assert file[f"{at}.sent"].tolist() == [cost.forward, cost.backward], (size, case)
 
 
-def test_calls_that_do_not_go_together(tmp_path: Path) -> None:
+def test_mismatched_calls_are_refused(tmp_path: Path) -> None:
     run("refused", 4, tmp_path)
     said = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(4)]
-    for name, told in (
+    for name, message in (
         ("length", "process 0 has shapes [(1, 6, 8, 4), (1, 6, 8, 4), (1, 6, 8, 4)], process 1 another"),
         ("mask", "process 0 has mask [True, "),
         ("keep", "process 0 has mask [False, False"),
         ("layout", "unknown layout 'spiral'; valid are: contiguous, zigzag"),
-        ("zigzag", "28 tokens do not go evenly to 4 processes in layout zigzag; pad them to a multiple of 8"),
+        (
+            "zigzag",
+            "28 tokens cannot be divided evenly among 4 processes in layout zigzag; pad them to a multiple of 8",
+        ),
         ("lengths", "documents of lengths [8] have 8 tokens, a row has 32"),
-        ("nodes", "4 processes are not nodes of 3; give a divisor"),
-        ("heads", "6 heads do not go evenly to 4 processes; use a divisor of them, or ring"),
+        ("nodes", "4 processes cannot be divided into nodes of 3; give a divisor"),
+        ("heads", "6 heads cannot be divided evenly among 4 processes; use a divisor of them, or ring"),
+        ("gradient", "process 0 has gradient True, process 1 another"),
+        ("per_node", "process 0 has per_node 4, process 1 another"),
+        ("mechanism", "process 0 has mechanism burst, process 1 another"),
     ):
         assert said[0][name].startswith("SpecError: "), (name, said[0][name])
-        assert told in said[0][name]
+        assert message in said[0][name]
         assert all(each[name].startswith("SpecError: ") for each in said), name
     assert [each["outside"][:20] for each in said] == ["", "", *["SpecError: this proc"] * 2]
 
 
 @pytest.mark.parametrize("how", ["gone", "silent"])
-def test_a_process_that_is_lost(how: str, tmp_path: Path) -> None:
+def test_a_lost_process_raises_in_time(how: str, tmp_path: Path) -> None:
     """An error soon after the timeout of 3 seconds, instead of waiting."""
     run(how, 2, tmp_path)
-    seconds, _, told = json.loads((tmp_path / "0.json").read_text()).partition(" ")
-    assert told.startswith("PeerError: process 0 of 2 lost another while they attended to one text: ")
+    seconds, _, message = json.loads((tmp_path / "0.json").read_text()).partition(" ")
+    assert message.startswith("PeerError: process 0 of 2 lost contact with another one: ")
     assert float(seconds) < 7

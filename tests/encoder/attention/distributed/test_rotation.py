@@ -21,21 +21,21 @@ def test_every_process_sees_every_block_once(route: Route) -> None:
 
 
 @given(route=ROUTES)
-def test_who_holds_a_block_is_who_sees_it(route: Route) -> None:
+def test_holder_is_the_inverse_of_owner(route: Route) -> None:
     for step in range(route.size):
         for rank in range(route.size):
             assert route.holder(route.owner(rank, step), step) == rank
 
 
 @given(route=ROUTES)
-def test_each_block_sets_out_once_for_each_step_but_the_first(route: Route) -> None:
+def test_each_block_is_sent_once_for_each_later_step(route: Route) -> None:
     assert sorted(later for step in range(route.size) for later in route.ahead(step)) == list(
         range(1, route.size)
     )
 
 
 @given(route=ROUTES)
-def test_between_nodes_a_block_goes_once_a_round_and_has_the_round_for_it(route: Route) -> None:
+def test_between_nodes_a_block_is_sent_once_a_round(route: Route) -> None:
     within, between = hops(route.size, route.per_node)
     far = [(step, later) for step in range(route.size) for later in route.ahead(step) if later != step + 1]
     assert within + between == route.size - 1
@@ -49,6 +49,6 @@ def test_between_nodes_a_block_goes_once_a_round_and_has_the_round_for_it(route:
             assert route.holder(owner, later) % route.per_node == rank % route.per_node
 
 
-def test_nodes_that_do_not_divide() -> None:
-    with pytest.raises(SpecError, match="8 processes are not nodes of 3; give a divisor"):
-        Route.of(8, 3)
+def test_nodes_have_to_divide_the_processes() -> None:
+    with pytest.raises(SpecError, match="8 processes cannot be divided into nodes of 3; give a divisor"):
+        Route.create(8, 3)

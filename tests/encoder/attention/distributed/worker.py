@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from ragembed.encoder import attention
 from ragembed.encoder.attention.distributed import shard
+from ragembed.encoder.attention.reference import attention as reference
 from ragembed.errors import RagembedError
 
 N = 96
@@ -97,12 +98,26 @@ def equal(rank: int, size: int, folder: Path, cases: list[dict[str, Any]]) -> No
     save_file(found, folder / f"{rank}.safetensors")
 
 
+def apart(rank: int, size: int, name: str) -> None:
+    """Each process asks for the gradient of another tensor, and gets it."""
+    whole, up = tensors({"mask": "all", "kv_heads": 4})
+    parts = [shard(each, rank, size).requires_grad_(at == rank % 3) for at, each in enumerate(whole)]
+    out = attention.get(name)(parts[0], parts[1], parts[2], timeout=20)
+    (found,) = torch.autograd.grad(out, parts[rank % 3], shard(up, rank, size))
+    exact = [each.double().requires_grad_() for each in whole]
+    (expected,) = torch.autograd.grad(
+        (up.double() * reference(exact[0], exact[1], exact[2])[0]).sum(), exact[rank % 3]
+    )
+    torch.testing.assert_close(found.double(), shard(expected, rank, size), atol=1e-5, rtol=0)
+
+
 def refused(rank: int, size: int) -> dict[str, str]:
     """What is said of calls that do not go together."""
     q = torch.zeros(1, 6, 8, 4)
     pair = dist.new_group([0, 1])
+    grown = torch.zeros(1, 6, 8, 4, requires_grad=rank == 0)
     ring, ulysses = attention.get("ring"), attention.get("ulysses")
-    calls = {
+    calls: dict[str, Any] = {
         "length": lambda: ring(*[q[:, :, : 8 - rank]] * 3),
         "mask": lambda: ring(q, q, q, attention.Mask(causal=rank == 0)),
         "keep": lambda: ring(q, q, q, attention.Mask(keep=torch.ones(1, 8, dtype=torch.bool) if rank else None)),
@@ -112,6 +127,9 @@ def refused(rank: int, size: int) -> dict[str, str]:
         "nodes": lambda: ring(q, q, q, per_node=3),
         "heads": lambda: ulysses(q, q, q),
         "outside": lambda: ring(q, q, q, group=pair),
+        "gradient": lambda: ring(grown, q, q),
+        "per_node": lambda: ring(q, q, q, per_node=2 if rank else None),
+        "mechanism": lambda: attention.get("ring" if rank else "burst")(q, q, q),
     }  # fmt: skip
     said = {}
     for name, call in calls.items():
@@ -148,6 +166,8 @@ def main() -> None:
     dist.init_process_group("gloo", store, timedelta(seconds=60), world_size=size, rank=rank)
     if job == "equal":
         equal(rank, size, folder, CASES + HALF + (NODES if size == 4 else []))
+        for name in ("ring", "burst", "ulysses"):
+            apart(rank, size, name)
     else:
         said = refused(rank, size) if job == "refused" else lost(rank, job)
         (folder / f"{rank}.json").write_text(json.dumps(said))
