@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ragembed.encoder.attention import Mask, triton_flash
+from ragembed.encoder.attention import Mask
+from ragembed.encoder.attention.gpu import triton_flash
 from ragembed.encoder.attention.reference import attention as reference
 from ragembed.eval.bench.harness import machine, table
 

@@ -24,10 +24,10 @@ import numpy as np
 
 from ragembed.datasets import load
 from ragembed.embed.minilm import find_minilm
-from ragembed.encoder.attention.cache import RollingCache
-from ragembed.encoder.attention.grouped import grouped, repeat_heads
+from ragembed.encoder.attention.exact.grouped import grouped, repeat_heads
 from ragembed.encoder.attention.kernels import fused
-from ragembed.encoder.attention.streaming import attend
+from ragembed.encoder.attention.stream.cache import RollingCache
+from ragembed.encoder.attention.stream.streaming import attend
 from ragembed.eval.bench.harness import SHARED, alternate, machine, table
 from ragembed.eval.measures import evaluate
 from ragembed.threads import set_threads

@@ -22,9 +22,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragembed.encoder.attention.cache import Cache, FullCache, RollingCache, SinkCache
 from ragembed.encoder.attention.reference import attention as reference
-from ragembed.encoder.attention.streaming import Rotate, attend
+from ragembed.encoder.attention.stream.cache import Cache, FullCache, RollingCache, SinkCache
+from ragembed.encoder.attention.stream.streaming import Rotate, attend
 from ragembed.encoder.positions import rope, rope_frequencies
 from ragembed.eval.bench.harness import alternate, machine, table
 from ragembed.threads import set_threads

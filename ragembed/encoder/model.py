@@ -12,10 +12,10 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ragembed.encoder import short_attention
-from ragembed.encoder.attention.band import pays
 from ragembed.encoder.attention.kernels import fused
+from ragembed.encoder.attention.local.band import pays
+from ragembed.encoder.attention.local.sliding_window import SlidingWindow
 from ragembed.encoder.attention.mask import Mask
-from ragembed.encoder.attention.sliding_window import SlidingWindow
 from ragembed.encoder.config import EncoderConfig, Rope
 from ragembed.encoder.packing import Packing
 from ragembed.encoder.positions import relative, rope_frequencies, t5_buckets

@@ -326,7 +326,7 @@ def test_importing_it_imports_no_torch() -> None:
     import sys
 
     program = (
-        "import sys; import ragembed.encoder.positions, ragembed.encoder.attention.cache;"
+        "import sys; import ragembed.encoder.positions, ragembed.encoder.attention.stream.cache;"
         " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ragembed.encoder.attention.band import pays
-from ragembed.encoder.attention.dot_product import DotProduct
+from ragembed.encoder.attention.exact.dot_product import DotProduct
 from ragembed.encoder.attention.kernels import fused
+from ragembed.encoder.attention.local.band import pays
+from ragembed.encoder.attention.local.sliding_window import SlidingWindow
 from ragembed.encoder.attention.mask import Mask
-from ragembed.encoder.attention.sliding_window import SlidingWindow
 from ragembed.errors import SpecError
 from ragembed.extras import require
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ragembed.encoder.attention.distributed.shards import ShardedMask
-from ragembed.encoder.attention.flash import Problem, backward, finite_max
-from ragembed.encoder.attention.flash2 import Flash2
+from ragembed.encoder.attention.exact.flash import Problem, backward, finite_max
+from ragembed.encoder.attention.exact.flash2 import Flash2
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ragembed.encoder.attention.distributed import local
 from ragembed.encoder.attention.distributed.rotating import RingSetup, Rotating, SavedTensors
 from ragembed.encoder.attention.distributed.rotation import rotate
-from ragembed.encoder.attention.flash import gradient_buffer
+from ragembed.encoder.attention.exact.flash import gradient_buffer
 
 if TYPE_CHECKING:
     from torch import Tensor

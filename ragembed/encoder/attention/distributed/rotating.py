@@ -13,7 +13,7 @@ from ragembed.encoder.attention.distributed.group import Group
 from ragembed.encoder.attention.distributed.rotation import Route, rotate
 from ragembed.encoder.attention.distributed.sharded import Sharded
 from ragembed.encoder.attention.distributed.shards import ShardedMask
-from ragembed.encoder.attention.flash import row_delta, upcast
+from ragembed.encoder.attention.exact.flash import row_delta, upcast
 from ragembed.encoder.attention.mask import Mask
 
 if TYPE_CHECKING:

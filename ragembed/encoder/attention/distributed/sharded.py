@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ragembed.encoder.attention.blocks import same_length
 from ragembed.encoder.attention.distributed.group import Group
 from ragembed.encoder.attention.distributed.shards import ShardedMask, stretches, unshard
 from ragembed.encoder.attention.kernels import without_padding
 from ragembed.encoder.attention.mask import ALL, CONDITIONS, Mask
 from ragembed.encoder.attention.mechanism import Mechanism
+from ragembed.encoder.attention.sparse.blocks import same_length
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ragembed.encoder.attention.distributed.group import Group
 from ragembed.encoder.attention.distributed.sharded import Sharded
 from ragembed.encoder.attention.distributed.shards import shard, unshard
-from ragembed.encoder.attention.dot_product import DotProduct
+from ragembed.encoder.attention.exact.dot_product import DotProduct
 from ragembed.encoder.attention.mask import Mask
 from ragembed.errors import SpecError
 

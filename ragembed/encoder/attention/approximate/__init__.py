@@ -1,0 +1,1 @@
+"""Attention by features or projections, in time that grows with n."""

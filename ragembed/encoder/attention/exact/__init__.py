@@ -1,0 +1,1 @@
+"""Attention by its definition: fused kernels, additive, and FlashAttention to be read."""

@@ -1,0 +1,1 @@
+"""Attention to a pattern of blocks or spans."""

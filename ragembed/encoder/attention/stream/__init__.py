@@ -1,0 +1,1 @@
+"""Attention of causal encoders that read a stream."""
