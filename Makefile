@@ -57,7 +57,7 @@ types: $(VENV)/.all  ## mypy --strict and pyright
 run = for name in $(1); do $(BIN)/python -m ragembed.eval.bench.$$name || exit 1; done
 
 bench: $(VENV)/.bench bench-attention  ## run the benchmarks against the peers (hours; glove also wants --theirs)
-	$(call run,bm25 chunking compare concurrency elmo explain filters identity indexing kill measures memory minilm noop \
+	$(call run,bm25 chunking compare concurrency elmo encoder explain filters identity indexing kill measures memory minilm noop \
 		pooling published quality search significance spans startup sync testsets trec word2vec word_files \
 		word_retrieval)
 

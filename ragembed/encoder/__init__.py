@@ -1,1 +1,1 @@
-"""The built-in transformer encoder. So far its mechanisms of attention: `ragembed.encoder.attention`."""
+"""The built-in transformer encoder: `sentence` embeds texts, `checkpoints` reads models, `attention` has mechanisms."""
