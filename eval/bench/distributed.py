@@ -48,7 +48,9 @@ def child(name: str, length: int, kv_heads: int, rank: int, size: int, store: st
     if size > 1:
         watch(waiting)
     tiny = [each[:, :, : 2 * size].detach() for each in (query, key, value)]
-    attention.get(name)(*tiny, mask, layout="zigzag")  # whatever is loaded by the first call
+    attention.get(name)(
+        tiny[0], tiny[1], tiny[2], mask, layout="zigzag"
+    )  # whatever is loaded by the first call
     waiting[0], started, forward = 0.0, time.perf_counter(), 0
 
     def both() -> None:

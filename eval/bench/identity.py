@@ -35,7 +35,8 @@ def changed(change: Callable[[Any], None]) -> Any:
     """Probe vectors of a fresh model after `change` has had its way with it."""
     embedder = MiniLM()
     embedder.embed(["load"])
-    change(embedder._model._model)
+    model: Any = embedder._model
+    change(model._model)
     return vectors(embedder)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +30,8 @@ def prepare(model: Encoder) -> None:
     """Lay out the weights of a model in bfloat16 on a CPU; afterwards it is for inference alone."""
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
         return
-    for layer in model.layers:
+    layers: list[Any] = list(model.layers)
+    for layer in layers:
         layer.attention.qkv = PackedLinear(layer.attention.qkv)
         layer.attention.out = PackedLinear(layer.attention.out)
         fuse = model.config.activation == "gelu" and not model.config.gated

@@ -95,5 +95,5 @@ def _padding(
     from transformers.masking_utils import sdpa_mask
 
     how |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
-    found: Tensor = sdpa_mask(batch_size, q_length, kv_length, attention_mask=attention_mask, **how)
+    found: Tensor | None = sdpa_mask(batch_size, q_length, kv_length, attention_mask=attention_mask, **how)
     return found

@@ -23,7 +23,7 @@ def check(options: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> No
         fits, remedy = KINDS[kind]
         if not fits(value):
             raise SpecError(f"{name} is {value!r:.80}", f"give {remedy}")
-        if name in POSITIVE and not value > 0:
+        if name in POSITIVE and value is not None and not value > 0:
             raise SpecError(f"{name} is {value}", "give a number above 0")
 
 
