@@ -139,7 +139,7 @@ PANELS = [
     Panel("strided", "near, every 6th block", ("strided",), lambda: _strided("strided")),
     Panel('strided, "fixed"', "its stretch, all ends", ("strided",), lambda: _strided("fixed")),
     Panel("bp", "alone, spans of 2, 4, 8", ("bp",), _bp),
-    Panel("hyper", "its bucket, and a sample", ("hyper",), _hyper),
+    Panel("hyper", 'residual="sample": bucket, sample', ("hyper",), _hyper),
     Panel("ring, contiguous", "and burst: 4 processes", ("ring", "burst"),
           lambda: _processes("contiguous")),
     Panel("ring, zigzag", "all have as much to do", ("ring", "burst"), lambda: _processes("zigzag")),

@@ -7,8 +7,9 @@ left + right + 1 count; the rest is computed and masked, which is the price of d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ragembed.errors import SpecError
@@ -61,9 +62,25 @@ class Band:
         rows = []
         for row in range(len(query)):
             tensors = query[row], key[row], value[row]
-            of_chunks = [self._chunk(*tensors, row, queries, kernel) for queries in chunks]
-            rows.append([_cat(part)[None] for part in zip(*of_chunks, strict=True)])
+            of_chunks = (self._chunk(*tensors, row, queries, kernel) for queries in chunks)
+            rows.append([each[None] for each in self._joined(of_chunks)])
         return tuple(_cat(found).transpose(1, 2) for found in zip(*rows, strict=True))
+
+    def _joined(self, chunks: Iterator[list[Tensor]]) -> list[Tensor]:
+        """Results of all chunks ``(n, ...)``; without gradients each chunk's memory is used again for the next."""
+        first = next(chunks)
+        if len(first[0]) == self.n:
+            return first
+        if any(each.requires_grad for each in first):
+            return [_cat(parts) for parts in zip(first, *chunks, strict=True)]
+        whole = [each.new_empty(self.n, *each.shape[1:]) for each in first]
+        start = 0
+        for parts in chain([first], chunks):
+            stop = start + len(parts[0])
+            for each, part in zip(whole, parts, strict=True):
+                each[start:stop] = part
+            start = stop
+        return whole
 
     def _chunk(
         self, query: Tensor, key: Tensor, value: Tensor, row: int, queries: slice, kernel: Kernel
