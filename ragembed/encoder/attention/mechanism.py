@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ragembed.encoder.attention.kernels import fused
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.options import check as check_options
+from ragembed.encoder.attention.options import parameters_of
 from ragembed.errors import SpecError
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Mechanism(ABC):
         if refused := [name for name in mask.asks if name not in self.honours]:
             can = ", ".join(sorted(self.honours)) or "no condition at all"
             raise SpecError(f"{self.name} cannot honour {refused[0]} of a mask", f"it can honour: {can}")
-        parameters = inspect.signature(self.attend).parameters
-        known = list(parameters)[4:]
+        parameters = parameters_of(type(self).attend)
+        known = list(parameters)[5:]  # behind self, query, key, value and mask
         if strange := [name for name in options if name not in known]:
             raise SpecError(
                 f"{self.name} has no option {strange[0]!r}", f"valid are: {', '.join(known) or 'none'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from typing import Any
@@ -29,7 +30,13 @@ def check(options: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> No
 
 def check_call(function: Callable[..., Any], **options: Any) -> None:
     """The same for arguments of a function or a class."""
-    check(options, signature(function).parameters)
+    check(options, parameters_of(function))
+
+
+@cache
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, Parameter]:
+    """Its parameters by name; read once, for a step of decoding takes no longer than reading them."""
+    return signature(function).parameters
 
 
 def _integer(value: Any) -> bool:
