@@ -68,14 +68,15 @@ def peak_megabytes() -> float:
 def peak_rise(run: Callable[[], object]) -> float:
     """MB by which `run` raises this process's resident peak over what is held now (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
-    before = _resident_peak()
+    before = resident("VmHWM")
     run()
-    return _resident_peak() - before
+    return resident("VmHWM") - before
 
 
-def _resident_peak() -> float:
+def resident(what: str = "VmRSS") -> float:
+    """MB that this process holds now, or with ``VmHWM`` has held at most (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1024
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -19,14 +19,13 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragembed.encoder.attention.reference import attention as reference
 from ragembed.encoder.attention.stream.cache import Cache, FullCache, RollingCache, SinkCache
 from ragembed.encoder.attention.stream.streaming import Rotate, attend
 from ragembed.encoder.positions import rope, rope_frequencies
-from ragembed.eval.bench.harness import alternate, machine, table
+from ragembed.eval.bench.harness import alternate, machine, resident, table
 from ragembed.threads import set_threads
 
 if TYPE_CHECKING:
@@ -60,12 +59,6 @@ def stream(n: int, heads: tuple[int, int, int], d: int) -> tuple[Tensor, Tensor,
     random = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(1, each, n, d, generator=random) for each in heads)
     return query, key, value
-
-
-def resident() -> float:
-    """MB held by this process now (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 
 def costs(tokens: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,14 +42,10 @@ class HuggingFaceEmbedder(TransformerEmbedder):
     """Text put before documents; none: the model's own."""
     download: bool = False
     """Fetch the model from the hub where it is not in the cache; without it the network is never used."""
-    _folder: Path | None = field(default=None, init=False, repr=False)
 
-    @property
-    def folder(self) -> Path:
-        """Where the model lies; raises `EmbeddingError` where it is not on this machine."""
-        if self._folder is None:
-            self._folder = find_model(self.target, download=self.download)
-        return self._folder
+    def find(self) -> Path:
+        """Where the model lies."""
+        return find_model(self.target, download=self.download, embedder=self.name)
 
     @property
     def options(self) -> Options:

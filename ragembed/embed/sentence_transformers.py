@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -54,10 +54,14 @@ class TransformerEmbedder(Embedder):
     precision: str = PRECISION
     """What numbers are computed in."""
 
-    @property
-    @abstractmethod
+    @cached_property
     def folder(self) -> Path:
         """Where the model lies; raises `EmbeddingError` where it is not on this machine."""
+        return self.find()
+
+    @abstractmethod
+    def find(self) -> Path:
+        """Look for `folder`."""
 
     @property
     @abstractmethod
@@ -178,14 +182,10 @@ class SentenceTransformersEmbedder(TransformerEmbedder):
     """Text put before documents; none: the model's own."""
     download: bool = False
     """Fetch the model from the hub where it is not in the cache; without it the network is never used."""
-    _folder: Path | None = field(default=None, init=False, repr=False)
 
-    @property
-    def folder(self) -> Path:
-        """Where the model lies; raises `EmbeddingError` where it is not on this machine."""
-        if self._folder is None:
-            self._folder = find_model(self.target, download=self.download)
-        return self._folder
+    def find(self) -> Path:
+        """Where the model lies."""
+        return find_model(self.target, download=self.download)
 
     @property
     def options(self) -> Options:

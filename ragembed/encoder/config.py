@@ -17,7 +17,7 @@ class Rope:
 
     theta: float = 10_000.0
     fraction: float = 1.0
-    """The part of a head's numbers that is rotated, in pairs half of it apart: `checkpoints` reorders others."""
+    """The part of a head's numbers that is rotated, in pairs half of it apart (pairs of neighbours: refused)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ T: tokens of all texts together; D: hidden_size; H, K: query and key heads; d: h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as functional
@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from ragembed.encoder import short_attention
 from ragembed.encoder.attention.kernels import fused
-from ragembed.encoder.attention.local.band import pays
-from ragembed.encoder.attention.local.sliding_window import SlidingWindow
+from ragembed.encoder.attention.local.sliding_window import faster
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.config import EncoderConfig, Rope
 from ragembed.encoder.packing import Packing
-from ragembed.encoder.positions import relative, rope_frequencies, t5_buckets
+from ragembed.encoder.positions import relative, rope_frequencies, rotate, rotation, t5_buckets
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -27,7 +26,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
 }
 Rotation = tuple[Tensor, Tensor]
-"""Cosines and sines of the angles ``(T, 1, r / 2)``."""
+"""Cosines and sines of the angles ``(T, 1, r / 2)``. Biases, which are given by the length of a text, are
+``(1, H, length, length)``."""
 
 
 class Encoder(nn.Module):  # type: ignore[misc]
@@ -58,12 +58,16 @@ class Encoder(nn.Module):  # type: ignore[misc]
         if config.token_types:
             x = x + self.types.weight[0]
         x = self.embedding_norm(x)
-        rotations = {
-            rope: rotation(rope, config.head_dim, packing.positions, x.dtype) for rope in set(config.ropes)
-        }
+        rotations = {rope: self.rotation(rope, packing.positions, x.dtype) for rope in set(config.ropes)}
+        biases = {run.length: self.bias(run.length) for run in packing.runs}
         for index, layer in enumerate(self.layers):
-            x = layer(x, packing, rotations[config.ropes[index]] if config.ropes else None, self.bias)
+            x = layer(x, packing, rotations[config.ropes[index]] if config.ropes else None, biases)
         return self.norm(x)  # (T, D)
+
+    def rotation(self, rope: Rope, positions: Tensor, dtype: torch.dtype) -> Rotation:
+        """Of all tokens, for all layers that rotate alike."""
+        frequencies = rope_frequencies(self.config.head_dim, theta=rope.theta, fraction=rope.fraction)
+        return rotation(positions[:, None], frequencies, dtype)
 
     def bias(self, length: int) -> Tensor | None:
         """What is added to the logits of a text of that length ``(1, H, length, length)``."""
@@ -96,13 +100,13 @@ class Layer(nn.Module):  # type: ignore[misc]
         x: Tensor,
         packing: Packing,
         rotation: Rotation | None,
-        bias: Callable[[int], Tensor | None],
+        biases: Mapping[int, Tensor | None],
     ) -> Tensor:
         """``(T, D)`` -> ``(T, D)``."""
         if self.place == "post":
-            x = self.attention_norm(x + self.attention(x, packing, rotation, bias))
+            x = self.attention_norm(x + self.attention(x, packing, rotation, biases))
             return self.mlp_norm(x + self.mlp(x))
-        found = self.attention(self.attention_norm(x), packing, rotation, bias)
+        found = self.attention(self.attention_norm(x), packing, rotation, biases)
         x = x + (self.attention_norm_after(found) if self.place == "sandwich" else found)
         found = self.mlp(self.mlp_norm(x))
         return x + (self.mlp_norm_after(found) if self.place == "sandwich" else found)
@@ -129,7 +133,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         x: Tensor,
         packing: Packing,
         rotation: Rotation | None,
-        bias: Callable[[int], Tensor | None],
+        biases: Mapping[int, Tensor | None],
     ) -> Tensor:
         """``(T, D)`` -> ``(T, D)``."""
         q, k, v = self.qkv(x).unflatten(-1, (sum(self.heads), -1)).split(self.heads, dim=1)  # (T, H or K, d)
@@ -142,7 +146,7 @@ class Attention(nn.Module):  # type: ignore[misc]
             part = [
                 each[run.tokens].unflatten(0, (run.count, run.length)).transpose(1, 2) for each in (q, k, v)
             ]
-            found = self.attend(part[0], part[1], part[2], bias(run.length))  # (texts, H, length, d)
+            found = self.attend(part[0], part[1], part[2], biases[run.length])  # (texts, H, length, d)
             parts.append(found.transpose(1, 2).flatten(0, 1).flatten(1))  # (tokens, H d)
         return self.out(torch.cat(parts) if len(parts) > 1 else parts[0])
 
@@ -154,14 +158,10 @@ class Attention(nn.Module):  # type: ignore[misc]
             return short_attention.attend(q, k, v, bias, self.scale)
         if bias is not None:
             return fused(q, k, v, bias, scale=self.scale)
-        if self.window is None or min(self.window) >= n:
-            return fused(q, k, v, causal=self.causal, scale=self.scale)
-        mask = Mask(window=self.window, causal=self.causal)
-        if pays(self.window, n):
-            return SlidingWindow()(q, k, v, mask, scale=self.scale)
-        allowed = mask.allowed(1, n, n, q.device)
-        assert allowed is not None
-        return fused(q, k, v, allowed[:, None], scale=self.scale)
+        mask = Mask(
+            window=None if self.window is None or min(self.window) >= n else self.window, causal=self.causal
+        )
+        return faster(mask, n, n).attend(q, k, v, mask, scale=self.scale)
 
 
 class Mlp(nn.Module):  # type: ignore[misc]
@@ -188,18 +188,3 @@ def norm(config: EncoderConfig) -> nn.Module:
     if config.norm == "rms":
         return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
     return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.norm_bias)
-
-
-def rotation(rope: Rope, head_dim: int, positions: Tensor, dtype: torch.dtype) -> Rotation:
-    """For all tokens at once; angles in float64, so that a position of 100,000 is still right."""
-    frequencies = rope_frequencies(head_dim, theta=rope.theta, fraction=rope.fraction)
-    angles = positions.double()[:, None, None] * frequencies.to(positions.device)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
-
-
-def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """``(T, heads, d)``, pairs half a head apart (Su et al. 2021, equation 34)."""
-    cos, sin = rotation
-    half = cos.shape[-1]
-    a, b, rest = x.split([half, half, x.shape[-1] - 2 * half], dim=-1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], dim=-1)

@@ -169,12 +169,27 @@ def rope(
             f"positions of shape {tuple(positions.shape)} do not fit {tuple(x.shape)}",
             "give (n,) or (batch, 1, n)",
         )
-    angles = _angles(positions.to(x.device), frequencies)
-    wide = torch.promote_types(
-        x.dtype, torch.float32
-    )  # so that half precision is rounded only once, at the end
-    cos, sin = ((part * scale).to(wide) for part in (angles.cos(), angles.sin()))
-    turned, rest = x[..., :rotated].to(wide), x[..., rotated:]
+    wide = torch.promote_types(x.dtype, torch.float32)  # half precision is rounded only once, at the end
+    return rotate(x, rotation(positions.to(x.device), frequencies, wide, scale=scale), layout=layout)
+
+
+def rotation(
+    positions: Tensor, frequencies: Tensor, dtype: torch.dtype, *, scale: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of positions ``(...)`` times frequencies ``(r / 2,)``: ``(..., r / 2)`` each, times `scale`."""
+    angles = _angles(positions, frequencies)
+    return (angles.cos() * scale).to(dtype), (angles.sin() * scale).to(dtype)
+
+
+def rotate(
+    x: Tensor, rotation: tuple[Tensor, Tensor], *, layout: Literal["half", "interleaved"] = "half"
+) -> Tensor:
+    """`rope` of x ``(..., d)`` with what `rotation` gives, of a shape that broadcasts, and in its precision."""
+    import torch
+
+    cos, sin = rotation
+    rotated = 2 * cos.shape[-1]
+    turned, rest = x[..., :rotated].to(cos.dtype), x[..., rotated:]
     if layout == "half":
         a, b = turned.chunk(2, dim=-1)
         turned = torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -45,7 +46,7 @@ class SentenceEncoder:
     def __init__(self, folder: Path, options: Options, precision: str = "float32") -> None:
         if precision not in PRECISIONS:
             raise EmbeddingError(f"unknown precision {precision!r}", f"valid are: {', '.join(PRECISIONS)}")
-        listed = modules(folder)
+        listed, names = modules(folder), module_names(folder)
         transformer = next((part for kind, part in listed if kind.endswith(".Transformer")), folder)
         self._device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.truncation = Truncation()
@@ -56,7 +57,7 @@ class SentenceEncoder:
             prepare(self.encoder)
         self.after: list[nn.Linear] = []
         self.normalize = options.normalize
-        for name, (_, part) in zip(module_names(folder)[1:], listed[1:], strict=False):
+        for name, (_, part) in zip(names[1:], listed[1:], strict=False):
             if name.startswith("Dense"):
                 self.after.append(_dense(part).to(self._device))
             elif name == "Normalize":
@@ -66,7 +67,7 @@ class SentenceEncoder:
                 or read_settings(part / "config.json").get("include_prompt") is False
             ):
                 raise EmbeddingError(f"{folder} has a module {name}", "use it through st:")
-        named = next((name for name in module_names(folder) if name.startswith("Pooling(")), "Pooling(mean)")
+        named = next((name for name in names if name.startswith("Pooling(")), "Pooling(mean)")
         self.pool = pooling(named.removeprefix("Pooling(").removesuffix(")"))
         config = self.encoder.config
         limit = options.max_length
@@ -139,11 +140,16 @@ def _batches(order: Sequence[int], ids: Sequence[Sequence[int]]) -> list[list[in
 
 def _dense(part: Path) -> nn.Linear:
     settings = read_settings(part / "config.json")
-    state = load_file(part / "model.safetensors")
     if not settings.get("activation_function", "").endswith("Identity"):
         raise EmbeddingError(
             f"{part} has the activation {settings.get('activation_function')}", "use it through st:"
         )
-    linear = nn.Linear(settings["in_features"], settings["out_features"], bias=settings.get("bias", True))
-    linear.load_state_dict({name.removeprefix("linear."): each.float() for name, each in state.items()})
+    try:
+        linear = nn.Linear(settings["in_features"], settings["out_features"], bias=settings.get("bias", True))
+        state = load_file(part / "model.safetensors")
+        linear.load_state_dict({name.removeprefix("linear."): each.float() for name, each in state.items()})
+    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+        raise EmbeddingError(
+            f"{part} is damaged ({str(error).splitlines()[0]})", "fetch the model again"
+        ) from error
     return linear.requires_grad_(False)

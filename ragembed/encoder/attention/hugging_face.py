@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ragembed.encoder.attention.exact.dot_product import DotProduct
 from ragembed.encoder.attention.kernels import fused
-from ragembed.encoder.attention.local.band import pays
-from ragembed.encoder.attention.local.sliding_window import SlidingWindow
+from ragembed.encoder.attention.local.sliding_window import faster
 from ragembed.encoder.attention.mask import Mask
 from ragembed.errors import SpecError
 from ragembed.extras import require
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 _NOT_HONOURED = ("position_bias", "softcap", "s_aux")
 """What layers of some models hand over beside the mask: of T5, Gemma 2, and GPT-OSS."""
-_ATTEND, _BANDED = DotProduct(), SlidingWindow()
 
 
 def register(name: str = "ragembed") -> str:
@@ -71,9 +68,7 @@ def attend(
     if sliding_window is not None:
         window = (sliding_window - 1, 0 if causal else sliding_window - 1)
     mask = Mask(window=window, causal=causal, keep=None if attention_mask is None else attention_mask.bool())
-    n = key.shape[2]
-    banded = window is not None and query.shape[2] == n and pays(window, n)
-    found = (_BANDED if banded else _ATTEND)(query, key, value, mask, scale=scaling)
+    found = faster(mask, query.shape[2], key.shape[2])(query, key, value, mask, scale=scaling)
     return found.transpose(1, 2).contiguous(), None
 
 

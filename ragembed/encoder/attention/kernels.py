@@ -1,4 +1,4 @@
-"""PyTorch's fused attention kernels as all mechanisms call them, and the merge of results over parts of the keys.
+"""PyTorch's fused attention kernels as all mechanisms call them.
 
 What is known of them (torch 2.13, CPU): inputs of three dimensions, a value of another width than the key, a mask that
 requires a gradient, and a last dimension whose stride is not 1 fall back silently to a slow kernel. The raw operation
@@ -7,7 +7,6 @@ is wrong for such strides, and returns an lse of 0 instead of minus infinity for
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,21 +57,6 @@ def unfold(result: Tensor, heads: int) -> Tensor:
     """The inverse of `fold`."""
     batch, kv_heads, rows, d = result.shape
     return result.reshape(batch, heads, rows * kv_heads // heads, d)
-
-
-def merge(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Result and lse over the union of disjoint sets of keys, from ``(result, lse)`` over each; at least float32."""
-    import torch
-
-    lses = torch.stack([lse for _, lse in parts])
-    lse = torch.logsumexp(lses, dim=0)
-    dead = torch.isneginf(lse)
-    weights = torch.exp(lses - lse.masked_fill(dead, 0))
-    result = sum(
-        weight[..., None] * part.to(weight.dtype) for weight, (part, _) in zip(weights, parts, strict=True)
-    )
-    assert isinstance(result, torch.Tensor)
-    return result, lse.masked_fill(dead, -math.inf)
 
 
 def without_padding(mask: Mask, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:

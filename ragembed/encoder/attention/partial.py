@@ -59,13 +59,14 @@ def attend(
     return unfold(out, heads), unfold(lse[..., None], heads)[..., 0]
 
 
-def join(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
-    """The result over the union of two disjoint sets of keys, from result and lse over each."""
+def merge(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Result and lse over the union of two disjoint sets of keys, from those over each; at least in float32."""
     import torch
 
     # if both are `DEAD`, their difference is 0, and so are both results
     weight = torch.sigmoid(other[1] - one[1])[..., None]
-    return torch.lerp(one[0].to(weight.dtype), other[0].to(weight.dtype), weight).to(one[0].dtype)
+    result = torch.lerp(one[0].to(weight.dtype), other[0].to(weight.dtype), weight)
+    return result, torch.logaddexp(one[1], other[1])
 
 
 def by_definition(

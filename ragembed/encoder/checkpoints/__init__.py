@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragembed.embed.model_files import check_model
 from ragembed.embed.model_settings import read_settings
 from ragembed.encoder.checkpoints.bert import BERT, MPNET, ROBERTA
 from ragembed.encoder.checkpoints.decoders import LLAMA, QWEN2, QWEN3
@@ -50,6 +51,7 @@ def load(folder: Path) -> Encoder:
 
     from ragembed.encoder.model import Encoder
 
+    check_model(folder)
     settings = read_settings(folder / "config.json")
     family = family_of(settings, folder)
     try:
@@ -79,12 +81,7 @@ class Tensors(ExitStack):
     def __enter__(self) -> Tensors:
         from safetensors import SafetensorError, safe_open
 
-        files = sorted(self.folder.glob("*.safetensors"))
-        if not files:
-            pickled = [path.name for path in self.folder.glob("*.bin")]
-            what = f"only {pickled[0]}, a pickle, which can run code" if pickled else "no weights"
-            raise EmbeddingError(f"{self.folder} holds {what}", "convert the model to safetensors")
-        for path in files:
+        for path in sorted(self.folder.glob("*.safetensors")):
             try:
                 file = self.enter_context(safe_open(path, framework="pt"))
             except (SafetensorError, OSError) as error:

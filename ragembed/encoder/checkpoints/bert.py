@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, sizes
 from ragembed.encoder.config import EncoderConfig
 
 
@@ -10,15 +10,8 @@ def bert_config(
     settings: Settings, offset: int, *, token_types: int = 0, relative_buckets: int = 0
 ) -> EncoderConfig:
     """Of all whose first tokens have row `offset` in the table of positions."""
-    heads = settings["num_attention_heads"]
     return EncoderConfig(
-        vocab_size=settings["vocab_size"],
-        hidden_size=settings["hidden_size"],
-        num_layers=settings["num_hidden_layers"],
-        num_heads=heads,
-        num_kv_heads=heads,
-        head_dim=settings["hidden_size"] // heads,
-        intermediate_size=settings["intermediate_size"],
+        **sizes(settings),
         max_positions=settings["max_position_embeddings"] - offset,
         position_offset=offset,
         norm_eps=settings.get("layer_norm_eps", 1e-12),

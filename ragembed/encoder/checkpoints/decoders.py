@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, theta
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes, theta
 from ragembed.encoder.config import EncoderConfig, Rope, Window
 
 
 def _config(settings: Settings, *, qk_norm: bool = False, qkv_bias: bool = False) -> EncoderConfig:
-    heads, layers = settings["num_attention_heads"], settings["num_hidden_layers"]
-    head_dim = settings.get("head_dim") or settings["hidden_size"] // heads
+    layers = settings["num_hidden_layers"]
     return EncoderConfig(
-        vocab_size=settings["vocab_size"],
-        hidden_size=settings["hidden_size"],
-        num_layers=layers,
-        num_heads=heads,
-        num_kv_heads=settings.get("num_key_value_heads") or heads,
-        head_dim=head_dim,
-        intermediate_size=settings["intermediate_size"],
+        **sizes(settings),
         max_positions=settings["max_position_embeddings"],
         norm="rms",
         norm_eps=settings.get("rms_norm_eps", 1e-6),

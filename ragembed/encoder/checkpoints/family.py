@@ -31,6 +31,20 @@ class Family:
     """Added to the weights of norms: some models store what they differ from 1."""
 
 
+def sizes(settings: Settings) -> dict[str, Any]:
+    """What nearly all call alike, of `EncoderConfig`."""
+    heads = settings["num_attention_heads"]
+    return {
+        "vocab_size": settings["vocab_size"],
+        "hidden_size": settings["hidden_size"],
+        "num_layers": settings["num_hidden_layers"],
+        "num_heads": heads,
+        "num_kv_heads": settings.get("num_key_value_heads") or heads,
+        "head_dim": settings.get("head_dim") or settings["hidden_size"] // heads,
+        "intermediate_size": settings["intermediate_size"],
+    }
+
+
 def activation(settings: Settings, key: str = "hidden_act") -> Any:
     """Hugging Face's name for an activation in our terms."""
     named = settings.get(key, "gelu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, theta
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, sizes, theta
 from ragembed.encoder.config import EncoderConfig, Rope
 from ragembed.errors import EmbeddingError
 
@@ -29,13 +29,7 @@ def _config(settings: Settings) -> EncoderConfig:
     }
     causal = not settings.get("use_bidirectional_attention")
     return EncoderConfig(
-        vocab_size=settings["vocab_size"],
-        hidden_size=settings["hidden_size"],
-        num_layers=layers,
-        num_heads=settings["num_attention_heads"],
-        num_kv_heads=settings["num_key_value_heads"],
-        head_dim=settings["head_dim"],
-        intermediate_size=settings["intermediate_size"],
+        **sizes(settings),
         max_positions=settings["max_position_embeddings"],
         norm="rms",
         norm_eps=settings.get("rms_norm_eps", 1e-6),

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, theta
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes, theta
 from ragembed.encoder.config import EncoderConfig, Rope
 
 
 def _config(settings: Settings) -> EncoderConfig:
-    heads = settings["num_attention_heads"]
     return EncoderConfig(
-        vocab_size=settings["vocab_size"],
-        hidden_size=settings["hidden_size"],
-        num_layers=settings["num_hidden_layers"],
-        num_heads=heads,
-        num_kv_heads=heads,
-        head_dim=settings["hidden_size"] // heads,
-        intermediate_size=settings["intermediate_size"],
+        **sizes(settings),
         max_positions=settings["max_position_embeddings"],
         token_types=settings.get("type_vocab_size", 1),
         norm_eps=settings.get("layer_norm_eps", 1e-12),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, theta
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, sizes, theta
 from ragembed.encoder.config import EncoderConfig, Rope
 
 
 def _config(settings: Settings) -> EncoderConfig:
-    heads, layers = settings["num_attention_heads"], settings["num_hidden_layers"]
+    layers = settings["num_hidden_layers"]
     every = settings.get("global_attn_every_n_layers", 3)
     kinds = settings.get("layer_types") or [
         "sliding_attention" if layer % every else "full_attention" for layer in range(layers)
@@ -23,13 +23,7 @@ def _config(settings: Settings) -> EncoderConfig:
     }
     side = settings.get("local_attention", 128) // 2
     return EncoderConfig(
-        vocab_size=settings["vocab_size"],
-        hidden_size=settings["hidden_size"],
-        num_layers=layers,
-        num_heads=heads,
-        num_kv_heads=heads,
-        head_dim=settings["hidden_size"] // heads,
-        intermediate_size=settings["intermediate_size"],
+        **sizes(settings),
         max_positions=settings.get("max_position_embeddings", 8192),
         norm_eps=settings.get("norm_eps", 1e-5),
         norm_bias=settings.get("norm_bias", False),

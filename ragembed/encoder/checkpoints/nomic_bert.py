@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, theta
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, sizes, theta
 from ragembed.encoder.config import EncoderConfig, Rope
 from ragembed.errors import EmbeddingError
 
@@ -23,16 +23,10 @@ def _config(settings: Settings) -> EncoderConfig:
                            ("qkv_proj_bias", False), ("mlp_fc1_bias", False)):  # fmt: skip
         if settings.get(refused, usual) not in (usual, None):
             raise EmbeddingError(f"a NomicBERT with {refused} is not known here", "use it through st:")
-    heads, layers = settings["num_attention_heads"], settings["num_hidden_layers"]
+    layers = settings["num_hidden_layers"]
     rope = Rope(theta=theta(settings, 1000.0), fraction=settings.get("rotary_emb_fraction", 1.0))
     return EncoderConfig(
-        vocab_size=settings["vocab_size"],
-        hidden_size=settings["hidden_size"],
-        num_layers=layers,
-        num_heads=heads,
-        num_kv_heads=heads,
-        head_dim=settings["hidden_size"] // heads,
-        intermediate_size=settings["intermediate_size"],
+        **sizes(settings),
         max_positions=settings["max_position_embeddings"],
         token_types=settings.get("type_vocab_size", 2),
         norm_eps=settings.get("layer_norm_eps", 1e-12),

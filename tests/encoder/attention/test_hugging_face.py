@@ -12,6 +12,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra st")
 
 from ragembed.encoder.attention import hugging_face  # noqa: E402
 from ragembed.encoder.attention.hugging_face import register  # noqa: E402
+from ragembed.encoder.attention.local.sliding_window import SlidingWindow  # noqa: E402
 from ragembed.errors import SpecError  # noqa: E402
 
 SIZES: dict[str, Any] = {
@@ -54,14 +55,14 @@ def test_modernbert(padded: slice | None, monkeypatch: pytest.MonkeyPatch) -> No
     """Two of three layers have a window of 8 to each side, small enough to show an error by one."""
     models = pair("ModernBert", local_attention=16, global_attn_every_n_layers=3, pad_token_id=0)
     banded: list[Any] = []
-    attend = hugging_face._BANDED.attend
+    attend = SlidingWindow.attend
 
     @functools.wraps(attend)
-    def seen(*tensors: Any, **options: Any) -> Any:
+    def seen(self: Any, *tensors: Any, **options: Any) -> Any:
         banded.append(tensors[3])
-        return attend(*tensors, **options)
+        return attend(self, *tensors, **options)
 
-    monkeypatch.setattr(hugging_face._BANDED, "attend", seen)
+    monkeypatch.setattr(SlidingWindow, "attend", seen)
     compare(models, padded)
     assert [mask.window for mask in banded] == [(8, 8), (8, 8)]
 

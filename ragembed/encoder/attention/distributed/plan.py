@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ragembed.encoder.attention.distributed.rotation import Route
 from ragembed.encoder.attention.distributed.ulysses import key_copies
 from ragembed.errors import SpecError
 
@@ -118,10 +117,3 @@ def plan(
         return cost.refused is not None, cost.sent if cost.seconds is None else cost.seconds
 
     return sorted(found, key=order)
-
-
-def hops(processes: int, per_node: int | None = None) -> tuple[int, int]:
-    """How many hops of a block are within nodes and between nodes, of `processes` in nodes of `per_node`."""
-    route = Route.create(processes, per_node)
-    between = processes // route.per_node - 1
-    return processes - 1 - between, between

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragembed.encoder.attention.kernels import merge
-from ragembed.encoder.attention.partial import partial
+from ragembed.encoder.attention.partial import merge, partial
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +35,7 @@ class Halves:
         if m == n:
             return found
         before = self.before(query, key[:, :, early], value[:, :, early], own, _of(keep, early))
-        return merge([before, found])
+        return merge(before, found)
 
     def square(self, query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None) -> Part:
         """Algorithm 4: both halves causal, and the later queries over the earlier keys."""
@@ -53,7 +52,7 @@ class Halves:
         before = self.before(
             query[:, :, two], key[:, :, one], value[:, :, one], _of(keep, two), _of(keep, one)
         )
-        last = merge([before, last])
+        last = merge(before, last)
         return torch.cat([first[0].to(last[0].dtype), last[0]], dim=2), torch.cat([first[1], last[1]], dim=2)
 
     def before(

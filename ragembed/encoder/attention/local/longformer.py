@@ -15,7 +15,7 @@ from ragembed.encoder.attention.local.band import Band
 from ragembed.encoder.attention.local.sliding_window import SlidingWindow
 from ragembed.encoder.attention.mask import ALL, Mask
 from ragembed.encoder.attention.mechanism import Mechanism, check_tensors
-from ragembed.encoder.attention.partial import attend, join
+from ragembed.encoder.attention.partial import attend, merge
 from ragembed.encoder.attention.sparse.blocks import attend_globally, mask_mods, same_length
 from ragembed.errors import SpecError
 
@@ -88,7 +88,7 @@ class Longformer(Mechanism):
                 seen = allowed(row)(torch.arange(n, device=query.device)[:, None], global_idx[None, :])
                 seen = seen.expand(n, len(global_idx))[None, None]
                 far = kernel(query[part], key[part][:, :, global_idx], value[part][:, :, global_idx], seen)
-                result = join((result, lse[part]), far)
+                result = merge((result, lse[part]), far)[0].to(result.dtype)
             rows.append(
                 attend_globally(
                     query_all[row],

@@ -6,9 +6,10 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
+from ragembed.encoder.attention.exact.dot_product import DotProduct
 from ragembed.encoder.attention.gpu import triton_flash
 from ragembed.encoder.attention.kernels import fused, without_padding
-from ragembed.encoder.attention.local.band import Band
+from ragembed.encoder.attention.local.band import Band, pays
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.attention.mechanism import Mechanism
 from ragembed.encoder.attention.sparse.blocks import same_length
@@ -95,3 +96,11 @@ class SlidingWindow(Mechanism):
             q, k, v = (each[:, :, own] for each in (query, key, value))
             result[:, :, own] = self.attend(q, k, v, part, block=block, scale=scale)
         return result
+
+
+_DENSE, _BANDED = DotProduct(), SlidingWindow()
+
+
+def faster(mask: Mask, m: int, n: int) -> DotProduct | SlidingWindow:
+    """Which of the two to take for m queries over n keys: they give the same, but a band pays only in long texts."""
+    return _BANDED if mask.window is not None and m == n and pays(mask.window, n) else _DENSE

@@ -18,7 +18,6 @@ from ragembed.encoder.attention.hyper.cells import Cells  # noqa: E402
 from ragembed.encoder.attention.hyper.clusters import cut, directions  # noqa: E402
 from ragembed.encoder.attention.hyper.lsh import Cut, codes, order  # noqa: E402
 from ragembed.encoder.attention.hyper.means import log_mean_exp  # noqa: E402
-from ragembed.encoder.attention.kernels import merge  # noqa: E402
 from ragembed.encoder.attention.reference import attention as reference  # noqa: E402
 from ragembed.errors import SpecError  # noqa: E402
 from ragembed.eval.bench.attention_problems import DRAWS  # noqa: E402
@@ -317,7 +316,7 @@ def test_parts_have_the_gradient_of_their_lse(causal: bool) -> None:
     for attend in (partials.partial, partials.by_definition):
         part = attend(q, k, v, bias, causal=causal, scale=0.7)
         own = partials.partial(q, k, v, None, causal=False, scale=0.3)
-        out, lse = merge([part, own])
+        out, lse = partials.merge(part, own)
         loss = (out * torch.arange(6)).sum() + lse.sin().sum()
         results.append([*part, *torch.autograd.grad(loss, [q, k, v])])
     for one, other in zip(*results, strict=True):
