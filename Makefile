@@ -57,8 +57,8 @@ types: $(VENV)/.all  ## mypy --strict and pyright
 run = for name in $(1); do $(BIN)/python -m ragembed.eval.bench.$$name || exit 1; done
 
 bench: $(VENV)/.bench bench-attention  ## run the benchmarks against the peers (hours; glove also wants --theirs)
-	$(call run,bm25 chunking compare concurrency elmo encoder explain filters identity indexing kill measures memory minilm noop \
-		pooling published quality search significance spans startup sync testsets trec word2vec word_files \
+	$(call run,bm25 chunking compare concurrency elmo encoder encoder_start end_to_end explain filters identity indexing \
+		kill long_documents measures memory minilm noop pooling published quality search significance spans startup sync testsets trec word2vec word_files \
 		word_retrieval)
 
 bench-attention: $(VENV)/.bench  ## measure attention, and draw the figures of docs/attention.md

@@ -1,4 +1,4 @@
-"""How far a comparison is, and how long the rest takes, as a bar on stderr."""
+"""How far a comparison or an embedding is, and how long the rest takes, as a bar on stderr."""
 
 import sys
 import time
@@ -67,6 +67,35 @@ def watching() -> "Iterator[tuple[Watch | None, Callable[[Execute], Execute]]]":
             return timed
 
         yield watch, measured
+
+
+@contextmanager
+def embedding(total: int | None) -> "Iterator[Callable[[int], None]]":
+    """What shows how many texts of `total` are embedded, how many a second, and how long the rest takes."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.fields[told]}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    started = time.perf_counter()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, told="", left="")
+
+        def show(done: int) -> None:
+            rate = done / max(time.perf_counter() - started, 1e-9)
+            of = "" if total is None else f"/{total:,}"
+            left = "" if total is None or not done else _left((total - done) / rate)
+            bar.update(task, completed=done, told=f"{done:,}{of} texts  {rate:,.0f}/s", left=left)
+
+        show(0)
+        yield show
 
 
 def _size(job: "Job") -> int:

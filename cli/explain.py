@@ -1,11 +1,12 @@
-"""ragembed explain: why hits have their scores, and where an expected document was lost."""
+"""ragembed explain: why hits have their scores, where an expected document was lost, which words answered."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragembed.cli.options import Index, Json, Where, note, print_json, printable
+from ragembed.cli.options import Json, Where, note, print_json, printable, refuse
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,11 +20,16 @@ _PIECES = 3
 """Pieces of a passage that are shown."""
 _PIECE = 80
 """Characters of such a piece."""
+_TOKENS = "Word by word"
 
 
 def explain(
+    context: typer.Context,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What was searched.")],
-    index: Index,
+    index: Annotated[
+        Path | None,
+        typer.Option("-i", "--index", metavar="INDEX", readable=False, help="Folder of the index."),
+    ] = None,
     expected: Annotated[
         list[str] | None,
         typer.Option(metavar="DOC", help="A document that should be found: its id, a chunk's id, or a file."),
@@ -33,6 +39,32 @@ def explain(
     fusion: Annotated[
         str | None, typer.Option(metavar="SPEC", help="How lists are joined: rrf, combsum. (default: rrf)")
     ] = None,
+    tokens: Annotated[
+        bool,
+        typer.Option(
+            "--tokens",
+            help="Which words of the first hit, or of --expected, answered (minilm, hf:).",
+            rich_help_panel=_TOKENS,
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="VIEW.html",
+            help="Draw these words, their similarities and the attention as a page.",
+            rich_help_panel=_TOKENS,
+        ),
+    ] = None,
+    passage: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="This text instead of one of an index.", rich_help_panel=_TOKENS),
+    ] = None,
+    embedder: Annotated[
+        str,
+        typer.Option(metavar="SPEC", help="For --passage without an index.", rich_help_panel=_TOKENS),
+    ] = "minilm",
     json: Json = False,
 ) -> None:
     """Show what makes the score of each hit, and at which stage an expected document was lost."""
@@ -41,6 +73,18 @@ def explain(
     if expected is not None and len(expected) > 1:
         raise typer.BadParameter(
             f"--expected was given {len(expected)} times; ask for one document at a time"
+        )
+    if tokens or passage is not None:
+        from ragembed.cli._tokens import tell_tokens
+
+        refuse(context, {"k": "-k"}, "--tokens looks at one passage, that of the first hit or of --expected")
+        wanted = expected[0] if expected else None
+        tell_tokens(context, query, index, wanted, where, fusion, passage, embedder, output, json)
+        return
+    refuse(context, {"output": "-o", "embedder": "--embedder"}, "it goes with --tokens")
+    if index is None:
+        raise typer.BadParameter(
+            "give the folder of the index (-i INDEX), or with --tokens a text (--passage TEXT)"
         )
     with Pipeline.open(index) as pipeline:
         found = pipeline.explain(query, expected[0] if expected else None, k, where, fusion)

@@ -1,15 +1,23 @@
 """ragembed info: what an index holds and how it was made."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragembed.cli.options import Json, print_json
+from ragembed.cli.options import Json, note, print_json
+
+if TYPE_CHECKING:
+    from ragembed.index_ledger import IndexLedger
+    from ragembed.pipeline import Pipeline
 
 
 def info(
     index: Annotated[Path, typer.Argument(metavar="INDEX", readable=False, help="Folder of the index.")],
+    tokens: Annotated[
+        bool,
+        typer.Option("--tokens", help="Count what became of the documents' tokens; reads the files again."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what an index holds, who embedded it, and how large it is."""
@@ -17,6 +25,9 @@ def info(
 
     with Pipeline.open(index) as pipeline:
         found = pipeline.info()
+        counted = _counted(pipeline) if tokens else None
+    if counted is not None:
+        found["tokens"] = counted.to_json()
     if json:
         print_json(found)
         return
@@ -32,6 +43,23 @@ def info(
             )
     print(f"{'segments':<12}{len(found['segments'])}, {found['dead_rows']} rows deleted")
     print(f"{'size':<12}{found['bytes'] / 1e6:.1f} MB")
+    if counted is not None:
+        _tell_tokens(counted)
+
+
+def _counted(pipeline: "Pipeline") -> "IndexLedger":
+    from ragembed.index_ledger import ledger_of
+
+    return ledger_of(pipeline)
+
+
+def _tell_tokens(counted: "IndexLedger") -> None:
+    """The ledger of all documents, and of those that lose most."""
+    print(f"{'tokens':<12}{counted.total} ({counted.documents} documents, counted by {counted.tokenizer})")
+    for identifier, ledger in counted.worst:
+        print(f"  {identifier}: {ledger}")
+    if counted.not_at_hand:
+        note(f"{counted.not_at_hand} documents are not counted: their text is not at hand as it was indexed")
 
 
 def _identity(identity: dict[str, Any]) -> str:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragembed.cli.corpus import corpus_source, corpus_texts
-from ragembed.cli.options import Json, note, print_json, progress_bar
+from ragembed.cli.options import Json, note, print_json, progress_bar, refuse
+from ragembed.cli.train_tokenizer import train_tokenizer_command
 
 if TYPE_CHECKING:
     from ragembed.embed.words.train.base import Trainer
     from ragembed.embed.words.train.reading import Reading
     from ragembed.embed.words.train.run import Trained, Watch
+    from ragembed.registry import Registry
 
 _Files = Annotated[
     list[str],
@@ -27,27 +29,50 @@ _Files = Annotated[
 ]
 
 
+_OF_WORDS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "dimension", "epochs", "window", "seed", "workers", "max_words", "tokens", "phrases", "phrase_threshold",
+        "update", "restart", "checkpoint",
+    )
+}  # fmt: skip
+"""Options that mean nothing to a tokenizer."""
+
+
 def _list(wanted: bool) -> None:
     """Print the settings of every trainer, and how it reads texts, and stop."""
     if not wanted:
         return
-    from ragembed.embed.words.train import TRAINERS
+    from ragembed.embed.words.train import Trainer
     from ragembed.spec import Spec
 
-    for name in TRAINERS.names():
-        trainer = TRAINERS.create(name)
-        reading = trainer.default_reading()
+    trainers = _trainers()
+    for name in trainers.names():
+        trainer = trainers.create(name)
         print(Spec(name, None, tuple(trainer.settings().items())))
-        print(f"    --tokens {reading.tokens} --min-count {reading.min_count}")
+        if isinstance(trainer, Trainer):
+            reading = trainer.default_reading()
+            print(f"    --tokens {reading.tokens} --min-count {reading.min_count}")
     raise typer.Exit
 
 
+def _trainers() -> "Registry[Any]":
+    """Those of words, and that of tokenizers, by their names."""
+    from ragembed.embed.words.train import TRAINERS
+    from ragembed.registry import Registry
+
+    tokenizer = "ragembed.encoder.train_tokenizer:TokenizerTrainer"
+    return Registry(TRAINERS.kind, TRAINERS.group, {**TRAINERS.entries, "tokenizer": tokenizer})
+
+
 def train(
+    context: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
             metavar="NAME",
-            help="word2vec, glove, fasttext or elmo, settings in brackets (--list shows them): glove(window=5).",
+            help="word2vec, glove, fasttext, elmo or tokenizer, settings in brackets (--list shows them):"
+            " glove(window=5).",
         ),
     ],
     files: _Files,
@@ -71,7 +96,9 @@ def train(
     min_count: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Times that a word must stand in the corpus to be learnt. (default: 5; elmo 1)"
+            metavar="N",
+            help="Times that a word (of a tokenizer: a pair of pieces) must stand in the corpus to be learnt."
+            " (default: 5; elmo 1; tokenizer 2)",
         ),
     ] = None,
     max_words: Annotated[
@@ -121,9 +148,19 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train a model of words on your own texts. Interrupted, the same command goes on where it was."""
+    """Train a model of words, or a tokenizer, on your own texts.
+
+    Interrupted, the same command goes on where it was (a tokenizer, which takes a minute, is trained anew).
+    """
+    from ragembed.embed.words.train import Trainer
     from ragembed.embed.words.train.run import train_to_folder
 
+    asked = _trainers().create(name)
+    if not isinstance(asked, Trainer):
+        refuse(context, _OF_WORDS, "it is for models of words")
+        asked = replace(asked, **_given(min_count=min_count))
+        train_tokenizer_command(asked, files, output, force=force, json=json)
+        return
     trainer, reading = _asked(name, update)
     given = {"dimension": dimension, "epochs": epochs, "window": window, "seed": seed, "workers": workers}
     trainer = _with(trainer, given)

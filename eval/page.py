@@ -14,6 +14,8 @@ from ragembed.errors import DatasetError
 
 _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what stands around them."""
 
 
 def asset(package: str, name: str) -> str:
@@ -32,6 +34,11 @@ def policy(style: str, script: str) -> str:
 def foreign(text: str) -> str:
     """`text` from outside as markup, isolated, so that a right-to-left override in it ends with it."""
     return f'<bdi dir="auto">{escape(text)}</bdi>'
+
+
+def visible(text: str) -> str:
+    """`text` with the names of characters that nobody sees, and that could make it look like another."""
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
 def script_json(value: Any) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ragembed.embed.base import Embedder
     from ragembed.embed.cache import VectorCache
     from ragembed.explain import Explanation
+    from ragembed.explain.tokens import TokenExplanation
     from ragembed.filters import Condition, Where
     from ragembed.index.verify import Problem
     from ragembed.read import Found
@@ -318,6 +319,23 @@ class Pipeline:
         return self._searched(
             lambda searcher: explain(
                 searcher, query, expected=expected, k=k, condition=condition, fusion=fusion
+            )
+        )
+
+    def explain_tokens(
+        self,
+        query: str,
+        expected: str | None = None,
+        where: Where | None = None,
+        fusion: str | None = None,
+    ) -> TokenExplanation:
+        """Which words of the first hit of `query`, or of `expected`, answered: by an embedder in our own encoder."""
+        from ragembed.explain.tokens import explain_tokens
+
+        condition = _condition(where)
+        return self._searched(
+            lambda searcher: explain_tokens(
+                searcher, query, expected=expected, condition=condition, fusion=fusion
             )
         )
 

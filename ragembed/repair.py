@@ -16,7 +16,7 @@ import numpy as np
 from ragembed.budget import BATCH_CHUNKS
 from ragembed.config import EmbedderRecord, PipelineConfig
 from ragembed.embed.base import Dense
-from ragembed.errors import RagembedError
+from ragembed.errors import EmbeddingError, RagembedError
 from ragembed.index.check_catalog import tolerant
 from ragembed.index.check_segments import Held, held_by, records_of, rows_of
 from ragembed.index.problems import Problem
@@ -151,6 +151,11 @@ class _Mender(Writer):
         """New segments for all that is missing, with their rows; none reaches past one that is kept."""
         from ragembed.sync import embed
 
+        if embedder.in_context:
+            raise EmbeddingError(
+                f"{embedder.spec} embeds chunks in their documents, and an index does not keep these",
+                "what is damaged stays, and the rest is mended: make the index anew from the documents",
+            )
         first = np.array([rows[0] for _, rows in held.kept], np.int64)
         gaps = np.flatnonzero(np.diff(np.searchsorted(first, held.missing))) + 1
         for rows in np.split(held.missing, gaps):

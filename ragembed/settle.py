@@ -76,7 +76,7 @@ def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
     owner = next((embedder for embedder in embedders if embedder.tokenizer_name), None)
     if "tokenizer" in names and getattr(chunker, "tokenizer") == "auto":  # noqa: B009
         changes["tokenizer"] = owner.tokenizer_name if owner else "words"
-        limit = owner.max_tokens if owner else None
+        limit = owner.fitting_tokens if owner else None
         if limit is not None and "tokens" in names and getattr(chunker, "tokens") > limit:  # noqa: B009
             changes["tokens"] = limit
             changes["overlap"] = min(getattr(chunker, "overlap", 0), limit // 2)

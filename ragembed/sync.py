@@ -1,7 +1,8 @@
 """Bringing an index in step with files or documents: what is new or changed is chunked, embedded and committed.
 
 Work goes in batches, each one transaction, so that an interrupted run keeps what it committed and the next run goes
-on from there. A chunk whose text was in the document before keeps its vectors.
+on from there. A chunk whose text was in the document before keeps its vectors, unless an embedder puts chunks in the
+context of their documents: then all chunks of a document that changed are embedded again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from ragembed.budget import BATCH_CHUNKS, MEMORY, TEXT_SHARE
 from ragembed.chunk.base import Chunker
-from ragembed.embed.base import Embedder, checked_vectors
+from ragembed.embed.base import Dense, Embedder, checked_chunks, checked_vectors
 from ragembed.embed.coverage import added, coverages
 from ragembed.errors import EmbeddingError, RagembedError, ReadError, StoreError
 from ragembed.index.content import chunk_digest, document_digest, embedding_text, is_storable
@@ -327,7 +328,7 @@ class Syncer:
         batch, self._batch = self._batch, _Batch()
         if not (batch.entries or batch.files or batch.delete or batch.forget):
             return
-        plan = self.writer.plan(batch.entries, batch.delete)
+        plan = self._plan(batch.entries, batch.delete)
         vectors: list[Vectors] = []
         if plan.fresh and not self.writer.rehearsal:
             self.check(functools.partial(_texts, plan))
@@ -338,6 +339,12 @@ class Syncer:
         self.report.coverage = added(self.embedders, self._coverage_before)
         self.committed()
 
+    def _plan(self, entries: Sequence[Entry], delete: Sequence[str]) -> Plan:
+        """Which chunks keep their vectors: none, where a vector depends on more than the chunk."""
+        if any(embedder.in_context for embedder in self.embedders):
+            return Plan(entries, delete, [[None] * len(entry.chunks) for entry in entries])
+        return self.writer.plan(entries, delete)
+
     def _embed(self, plan: Plan, batch: _Batch) -> tuple[Plan, list[Vectors]]:
         """The vectors of the plan's fresh chunks, and the plan less the documents that cannot be embedded."""
         try:
@@ -346,7 +353,7 @@ class Syncer:
             failed = self._unembeddable(plan, error)
         # what is to be replaced by a document that fails stays, and gives its vectors to no other
         stays = failed.keys() | {batch.was[identifier] for identifier in failed if identifier in batch.was}
-        rest = self.writer.plan(
+        rest = self._plan(
             [entry for entry in plan.entries if entry.document.id not in failed],
             [identifier for identifier in plan.delete if identifier not in stays],
         )
@@ -378,7 +385,11 @@ class Syncer:
 
     def _vectors(self, plan: Plan) -> list[Vectors]:
         texts = _texts(plan)
-        return [embed(embedder, texts, self.cache) for embedder in self.embedders] if texts else []
+        return [
+            _chunks_in_context(embedder, plan) if embedder.in_context else embed(embedder, texts, self.cache)
+            for embedder in self.embedders
+            if texts
+        ]
 
     def _truncated(self) -> int:
         return sum(embedder.truncation.texts for embedder in self.embedders)
@@ -408,6 +419,12 @@ class _Batch:
 def _texts(plan: Plan) -> list[str]:
     """What is embedded of the plan's fresh chunks."""
     return [embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh]
+
+
+def _chunks_in_context(embedder: Embedder, plan: Plan) -> Dense:
+    """Vectors of the plan's chunks, which are all fresh, each from its place in its document."""
+    spans = [[(chunk.start, chunk.end) for chunk in entry.chunks] for entry in plan.entries]
+    return checked_chunks(embedder, [entry.document.text for entry in plan.entries], spans)
 
 
 def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> Vectors:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.errors import SpecError
+from ragembed.hub_cache import cached_snapshot
 from ragembed.tokens_words import Starts, blocks
 
 _LONGEST_PIECE = 1_000  # characters between two spaces that are tokenised as one; real words are far shorter
@@ -213,13 +213,6 @@ def _packaged(package: str, folder: str) -> Path | None:
 
 
 def _cached(name: str) -> Path | None:
-    """``tokenizer.json`` of a model in the Hugging Face cache, as its library lays it out."""
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        return None
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    model = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{name.replace('/', '--')}"
-    try:
-        revision = (model / "refs" / "main").read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-    return _existing(model / "snapshots" / revision / "tokenizer.json")
+    """``tokenizer.json`` of a model in the Hugging Face cache."""
+    folder = cached_snapshot(name)
+    return None if folder is None else _existing(folder / "tokenizer.json")

@@ -1,4 +1,6 @@
-"""How far probe vectors of `minilm` move: by what must not be refused, and by what must; and what the checks cost.
+"""How far probe vectors of MiniLM move: by what must not be refused, and by what must; and what the checks cost.
+
+The model runs in sentence-transformers, where it can be changed at will, and in the built-in encoder by its precisions.
 
 python -m ragembed.eval.bench.identity
 """
@@ -16,8 +18,13 @@ import numpy as np
 
 from ragembed.config import EmbedderRecord
 from ragembed.embed import EMBEDDERS, Embedder, identity, probes
-from ragembed.embed.minilm import MiniLM
+from ragembed.embed.minilm import find_minilm
 from ragembed.eval.bench.harness import machine, table
+
+
+def exact(options: str = "") -> Any:
+    """The model in float32, in sentence-transformers."""
+    return EMBEDDERS.create(f'st:"{find_minilm()}"{options}')
 
 
 def vectors(embedder: Embedder) -> Any:
@@ -33,10 +40,9 @@ def apart(found: Any, base: Any) -> float:
 
 def changed(change: Callable[[Any], None]) -> Any:
     """Probe vectors of a fresh model after `change` has had its way with it."""
-    embedder = MiniLM()
+    embedder = exact()
     embedder.embed(["load"])
-    model: Any = embedder._model
-    change(model._model)
+    change(embedder._model._model)
     return vectors(embedder)
 
 
@@ -44,8 +50,8 @@ def harmless(base: Any) -> dict[str, float]:
     """What the same model does on another day."""
     import torch
 
-    found = {f"batch of {batch}": apart(vectors(MiniLM(batch=batch)), base) for batch in (1, 2, 32)}
-    embedder = MiniLM()
+    found = {f"batch of {batch}": apart(vectors(exact(f"(batch={batch})")), base) for batch in (1, 2, 32)}
+    embedder = exact()
     texts = [*probes.DOCUMENTS, *probes.QUERIES]
     found["among texts of 250 words"] = apart(embedder.embed([*texts, *["word " * 250] * 3])[:5], base)
     for threads in (1, 2):
@@ -89,8 +95,11 @@ def harmful(base: Any) -> dict[str, float]:
         "first token instead of the mean": lambda model: setattr(model[1], "pooling_mode", "cls"),
     }
     found = {name: apart(changed(change), base) for name, change in changes.items()}
-    prompted = EMBEDDERS.create(f'st:"{MiniLM().folder}"(query_prompt="query: ")')
-    found["a prompt before queries"] = apart(vectors(prompted), base)
+    found["a prompt before queries"] = apart(vectors(exact('(query_prompt="query: ")')), base)
+    for name in ("float32", "bfloat16", "float16"):
+        found[f"built-in encoder, {name}"] = apart(
+            vectors(EMBEDDERS.create(f"minilm(precision={name})")), base
+        )
     return found
 
 
@@ -121,10 +130,10 @@ def costs(spec: str) -> dict[str, str]:
 def main() -> None:
     """Measure, and print the tables."""
     rows = {spec: costs(spec) for spec in ("bm25(language=english)", "random-projection", "minilm")}
-    base = vectors(MiniLM())
+    base = vectors(exact())
     print(machine("torch", "sentence_transformers"), "\n")
     table(("the same model", "apart"), [(name, f"{far:.1e}") for name, far in harmless(base).items()])
-    print(f"\ntolerance: {probes.TOLERANCE:g}\n")
+    print(f"\ntolerance: {probes.TOLERANCE:g}, or {probes.ROUNDED:g} of what is not float32\n")
     table(("another", "apart"), [(name, f"{far:.1e}") for name, far in harmful(base).items()])
     print("\nmilliseconds: the first time / the fastest / the median\n")
     table(("check of", *rows["minilm"]), [(spec, *times.values()) for spec, times in rows.items()])

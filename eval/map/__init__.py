@@ -20,7 +20,7 @@ def write_map(path: Path, drawing: Drawing) -> None:
 
     An earlier page is replaced; raises `StoreError` for a file that is none.
     """
-    if path.exists() and (path.is_dir() or not _is_page(path)):
+    if path.exists() and not (path.is_file() and _is_page(path)):  # reading a pipe would wait forever
         raise StoreError(f"{path} exists and is no map", "name another file")
     write_lines(path, [render_map(drawing)])
 

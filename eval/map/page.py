@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import escape
 from pathlib import PurePath
@@ -10,7 +9,7 @@ from string import Template
 from typing import Any
 
 from ragembed.eval.map.drawing import Drawing, told
-from ragembed.eval.page import asset, foreign, policy, script_json, storable
+from ragembed.eval.page import asset, foreign, policy, script_json, storable, visible
 
 HERE = "ragembed.eval.map"
 SHARED = "ragembed.eval.report"
@@ -32,16 +31,12 @@ SCRIPTS = (
 """In the order in which they are joined: each uses only what stands before it, but for calls made later."""
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of what stands around them."""
-
-
 def render_map(drawing: Drawing) -> str:
     """The whole page."""
     style = "\n".join(asset(*where) for where in STYLES)
     script = "\n".join(asset(*where) for where in SCRIPTS)
     points = drawing.points
-    name = _visible(PurePath(points.source).name)
+    name = visible(PurePath(points.source).name)
     counted = f"{len(points.names):,}"
     if len(points.names) < points.total:
         counted += f" of {points.total:,}"
@@ -50,7 +45,7 @@ def render_map(drawing: Drawing) -> str:
         style=style,
         title=escape(f"{counted} {points.kind} of {name}"),
         headline=f"{counted} {points.kind} of {foreign(name)}",
-        made=foreign(_visible(points.embedder)) if points.embedder else "",
+        made=foreign(visible(points.embedder)) if points.embedder else "",
         say=" ".join(escape(line) for line in told(drawing)),
         data=script_json(payload(drawing)),
         script=script,
@@ -79,7 +74,7 @@ def payload(drawing: Drawing) -> dict[str, Any]:
         "groups": {
             "names": _all_visible(points.groups.names),
             "of": list(points.groups.of),
-            "by": None if points.groups.by is None else _visible(points.groups.by),
+            "by": None if points.groups.by is None else visible(points.groups.by),
             "ordered": points.groups.ordered,
         },
         "asked": list(points.asked),
@@ -87,10 +82,5 @@ def payload(drawing: Drawing) -> dict[str, Any]:
     }
 
 
-def _visible(text: str) -> str:
-    """`text` with the names of characters that nobody sees, and that could make it look like another."""
-    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
-
-
 def _all_visible(texts: Iterable[str]) -> list[str]:
-    return [_visible(text) for text in texts]
+    return [visible(text) for text in texts]

@@ -34,7 +34,7 @@ from ragembed.pipeline import Pipeline
 from ragembed.spec import parse_all
 from ragembed.types import Document, Qrels
 
-_FRAMEWORKS = {"st": "Sentence Transformers", "minilm": "Sentence Transformers"}
+_FRAMEWORKS = {"st": "Sentence Transformers", "minilm": "PyTorch", "hf": "PyTorch"}
 """MTEB's names for what runs an embedder; for all others it is NumPy."""
 _AT_ONCE = 64
 """Queries whose whole rankings are held in memory while the documents of a reranking task are picked out."""

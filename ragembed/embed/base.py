@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from ragembed.embed.coverage import Coverage
+    from ragembed.ledger import TokenLedger
 
 Dense = NDArray[np.float32]
 """``(n, dimension)``, C-contiguous."""
@@ -65,6 +66,18 @@ class Embedder(ABC):
         """As `embed`, with whatever the model puts before queries."""
         return self.embed(texts)
 
+    @property
+    def in_context(self) -> bool:
+        """Whether the vector of a chunk depends on the rest of its document: then `embed_chunks` makes it."""
+        return False
+
+    def embed_chunks(self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> Dense:
+        """Vectors of chunks, each from its characters ``(start, end)`` in its document, one document after the other.
+
+        Only for embedders with `in_context`.
+        """
+        raise EmbeddingError(f"embedder {self.name} embeds no chunks in their documents", "use embed")
+
     def adapt(self, sample: Sequence[str]) -> None:
         """Look at some of the corpus before first use, to settle what the spec leaves open (such as the language)."""
 
@@ -76,6 +89,11 @@ class Embedder(ABC):
     def spec(self) -> Spec:
         """The spec that makes this embedder again."""
         return spec_of(self, self.name)
+
+    @property
+    def may_differ(self) -> frozenset[str]:
+        """Keys of its identity that may be otherwise on another machine, as long as the probes agree."""
+        return frozenset()
 
     @property
     def truncation(self) -> Truncation:
@@ -90,6 +108,16 @@ class Embedder(ABC):
     @property
     def max_tokens(self) -> int | None:
         """How many tokens of its `tokenizer_name` one text may have before it is cut; None: no limit."""
+        return None
+
+    @property
+    def fitting_tokens(self) -> int | None:
+        """How long a chunk had best be at most, in such tokens: what is embedded in one piece; None: any length."""
+        return self.max_tokens
+
+    @property
+    def ledger(self) -> TokenLedger | None:
+        """What became of the tokens of all texts so far; None for an embedder that keeps no account of them."""
         return None
 
     @property
@@ -184,15 +212,32 @@ def encodable(text: str) -> str:
 
 def checked_vectors(embedder: Embedder, texts: Sequence[str], *, queries: bool = False) -> Dense:
     """The vectors that a dense embedder gives, in the form and finite; whatever else it does is an `EmbeddingError`."""
+    make = embedder.embed_queries if queries else embedder.embed_documents
+    return _checked(embedder, lambda: make(texts), len(texts), f"{len(texts)} texts")
+
+
+def checked_chunks(
+    embedder: Embedder, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+) -> Dense:
+    """`checked_vectors` of chunks in their documents."""
+    chunks = sum(map(len, spans))
+    return _checked(
+        embedder,
+        lambda: embedder.embed_chunks(texts, spans),
+        chunks,
+        f"{chunks} chunks of {len(texts)} texts",
+    )
+
+
+def _checked(embedder: Embedder, make: Callable[[], Any], rows: int, what: str) -> Dense:
     try:
-        vectors = embedder.embed_queries(texts) if queries else embedder.embed_documents(texts)
-        return as_dense(vectors, len(texts), embedder.dimension, str(embedder.spec))
+        return as_dense(make(), rows, embedder.dimension, str(embedder.spec))
     except (RagembedError, MemoryError):
         raise
     except Exception as error:
         first_line = str(error).strip().partition("\n")[0]
         raise EmbeddingError(
-            f"embedder {embedder.spec} fails on {len(texts)} texts ({type(error).__name__}: {first_line})",
+            f"embedder {embedder.spec} fails on {what} ({type(error).__name__}: {first_line})",
             "check those texts, or report it to whoever made that embedder",
         ) from error
 

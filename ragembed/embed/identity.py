@@ -14,7 +14,7 @@ Only what was recorded is compared. Indexes of format 1 recorded less, and no pr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -70,20 +70,24 @@ def has_probes(identity: Mapping[str, Any]) -> bool:
     return bool(identity.get("probes"))
 
 
-def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(
+    recorded: Mapping[str, Any], now: Mapping[str, Any], may_differ: Collection[str] = ()
+) -> list[str]:
     """What of `recorded` is otherwise `now`, as ``NAME BEFORE | AFTER``; what `recorded` lacks is no difference.
 
-    Probes are compared with the tolerance of `ragembed.embed.probes`; what an embedder was made with is not
-    compared at all.
+    Probes are compared with the tolerance of `ragembed.embed.probes` for the precisions of both; what an embedder was
+    made with, and the keys in `may_differ`, are not compared at all.
     """
     found: list[str] = []
     plain: dict[str, Any] = json.loads(json.dumps(dict(now)))
     for key, before in recorded.items():
-        if key not in _APART and before != plain.get(key):
+        if key not in _APART and key not in may_differ and before != plain.get(key):
             label = _LABELS.get(key, key)
             found += [f"{label}{part} {a} | {b}" for part, a, b in _sides(before, plain.get(key))]
     if has_probes(recorded) and "probes" in plain:
-        found += probes.differences(recorded["probes"], plain["probes"])
+        exact = all(side.get("precision", "float32") == "float32" for side in (recorded, plain))
+        tolerance = probes.TOLERANCE if exact else probes.ROUNDED
+        found += probes.differences(recorded["probes"], plain["probes"], tolerance)
     return found
 
 
@@ -185,7 +189,7 @@ def _refuse(
     loaded: bool = False,
 ) -> None:
     try:
-        found = differences(recorded, now)
+        found = differences(recorded, now, embedder.may_differ)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         fault = f"what {where} recorded of {record.spec} cannot be read ({error})"
         raise CorruptError(fault, _RESTORE) from error

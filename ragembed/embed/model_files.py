@@ -14,6 +14,7 @@ from pathlib import Path
 from ragembed.embed.base import hash_files
 from ragembed.errors import EmbeddingError
 from ragembed.extras import require
+from ragembed.hub_cache import cached_snapshot
 
 _HUB_NAME = re.compile(r"(?:[\w][\w.-]*/)?[\w][\w.-]*")
 _DEFAULT_ORGANIZATION = "sentence-transformers"
@@ -27,6 +28,7 @@ _TOKENIZER_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+_HOW = "if you trust it: SentenceTransformer(FOLDER).save(OTHER_FOLDER) writes safetensors"
 
 
 def find_model(target: str, *, download: bool = False, embedder: str = "st") -> Path:
@@ -43,27 +45,24 @@ def find_model(target: str, *, download: bool = False, embedder: str = "st") -> 
             f"{target} is no folder", "name a model's folder, or a model as ORGANISATION/NAME"
         )
     name = target if "/" in target else f"{_DEFAULT_ORGANIZATION}/{target}"
-    hub = require("huggingface_hub", "st", "finding a model by its name")
     cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-    try:
-        return Path(
-            hub.snapshot_download(
-                name,
-                cache_dir=cache,
-                local_files_only=not download,
-                allow_patterns=_WANTED,
-                ignore_patterns=_UNWANTED,
-            )
-        )
-    except (OSError, ValueError) as error:  # not cached, no such model, no connection: all of these two kinds
-        if download:
-            reason = str(error).strip().partition("\n")[0]
-            raise EmbeddingError(
-                f"model {name} does not download ({reason})", "check the name and the connection"
-            ) from error
+    cached = cached_snapshot(name, cache)
+    if cached is not None and (not download or any(weight_files(cached))):
+        return cached
+    if not download:
         raise EmbeddingError(
             f"model {name} is not on this machine (no such folder, not in the Hugging Face cache)",
             f'add download=true to let it be fetched: {embedder}:"{target}"(download=true), or name a folder',
+        )
+    hub = require("huggingface_hub", "st", "downloading a model")
+    try:
+        return Path(
+            hub.snapshot_download(name, cache_dir=cache, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
+        )
+    except (OSError, ValueError) as error:  # no such model, no connection: all of these two kinds
+        reason = str(error).strip().partition("\n")[0]
+        raise EmbeddingError(
+            f"model {name} does not download ({reason})", "check the name and the connection"
         ) from error
 
 
@@ -75,13 +74,13 @@ def check_model(folder: Path) -> None:
         )
     if not any(weight_files(folder)):
         raise EmbeddingError(
-            f"{folder} holds no safetensors weights", "convert the model: other formats can run code"
+            f"{folder} holds no safetensors weights",
+            f"convert the model: other formats can run code ({_HOW})",
         )
     for part in module_folders(folder):
-        if (part / "pytorch_model.bin").is_file() and not any(part.glob("*.safetensors")):
-            raise EmbeddingError(
-                f"{part / 'pytorch_model.bin'} is a pickle, which can run code", "convert it to safetensors"
-            )
+        pickled = next(iter(sorted(part.glob("pytorch_model*.bin"))), None)
+        if pickled is not None and not any(part.glob("*.safetensors")):
+            raise EmbeddingError(f"{pickled} is a pickle, which can run code", f"convert it ({_HOW})")
 
 
 def modules(folder: Path) -> list[tuple[str, Path]]:

@@ -55,6 +55,8 @@ class StModel:
     Threads may share it; their calls run one after the other, each on all of torch's threads.
     """
 
+    precision = PRECISION
+
     def __init__(self, folder: Path, options: Options) -> None:
         wait_calmly()
         library = require("sentence_transformers", "st", "running a transformer model")

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from ragembed.encoder.positions import rope_frequencies, rotation
+from ragembed.encoder.rope_scaling import Scaling
 from ragembed.errors import EmbeddingError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ragembed.encoder.packing import Packing
 
 Window = tuple[int, int]
 """Keys to the left and to the right, both inclusive."""
+
+
+_MOST = {
+    "num_layers": 1000, "num_heads": 10_000, "num_kv_heads": 10_000, "head_dim": 100_000, "vocab_size": 10**8,
+    "hidden_size": 10**7, "intermediate_size": 10**7, "max_positions": 10**9,
+}  # fmt: skip
+"""More than any model has; a damaged file may tell of numbers that no memory holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +32,30 @@ class Rope:
 
     theta: float = 10_000.0
     fraction: float = 1.0
-    """The part of a head's numbers that is rotated, in pairs half of it apart (pairs of neighbours: refused)."""
+    """The part of a head's numbers that is rotated, in pairs half of it apart."""
+    scaling: Scaling | None = None
+    """What becomes of the angles for texts longer than those of the training."""
+
+    def frequencies(self, head_dim: int, length: int) -> Tensor:
+        """Angles per position of a text of `length` tokens ``(r / 2,)`` float64."""
+        if self.scaling is None:
+            return rope_frequencies(head_dim, theta=self.theta, fraction=self.fraction)
+        return self.scaling.frequencies(int(head_dim * self.fraction), self.theta, length)
+
+    def rotation(self, head_dim: int, packing: Packing, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of the angles of packed tokens ``(T, 1, r / 2)``."""
+        import torch
+
+        scale = 1.0 if self.scaling is None else self.scaling.scale
+        limit = None if self.scaling is None else self.scaling.changes_from
+        positions = packing.positions[:, None]
+        if limit is None or max(packing.lengths, default=0) <= limit:
+            return rotation(positions, self.frequencies(head_dim, limit or 1), dtype, scale=scale)
+        parts = [
+            rotation(positions[run.tokens], self.frequencies(head_dim, run.length), dtype, scale=scale)
+            for run in packing.runs
+        ]
+        return torch.cat([cos for cos, _ in parts]), torch.cat([sin for _, sin in parts])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +114,17 @@ class EncoderConfig:
     embedding_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= most:
+                raise EmbeddingError(
+                    f"{name} is {str(value)[:40]}, a model has 1 to {most:,}",
+                    "the model's config.json is damaged",
+                )
+        if type(self.norm_eps) not in (int, float) or not 0 <= self.norm_eps < 1:
+            raise EmbeddingError(
+                f"norm_eps is {str(self.norm_eps)[:40]}", "the model's config.json is damaged"
+            )
         if self.num_heads % self.num_kv_heads:
             raise EmbeddingError(
                 f"{self.num_heads} heads cannot share {self.num_kv_heads} key heads evenly",

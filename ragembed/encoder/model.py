@@ -6,18 +6,19 @@ T: tokens of all texts together; D: hidden_size; H, K: query and key heads; d: h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import repeat
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ragembed.encoder import short_attention
+from ragembed.encoder import short_attention, tiled_attention
 from ragembed.encoder.attention.kernels import fused
 from ragembed.encoder.attention.local.sliding_window import faster
 from ragembed.encoder.attention.mask import Mask
-from ragembed.encoder.config import EncoderConfig, Rope
+from ragembed.encoder.config import EncoderConfig
 from ragembed.encoder.packing import Packing
-from ragembed.encoder.positions import relative, rope_frequencies, rotate, rotation, t5_buckets
+from ragembed.encoder.positions import relative, rotate, t5_buckets
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -25,6 +26,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
     "relu": functional.relu,
 }
+_ROWS = 4096
+"""Tokens of a long text that go through projections and MLP at once: what lies between is several times as wide as the
+text, and memory of that size, taken from the system anew each time, takes as long as the products."""
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines of the angles ``(T, 1, r / 2)``. Biases, which are given by the length of a text, are
 ``(1, H, length, length)``."""
@@ -58,16 +62,11 @@ class Encoder(nn.Module):  # type: ignore[misc]
         if config.token_types:
             x = x + self.types.weight[0]
         x = self.embedding_norm(x)
-        rotations = {rope: self.rotation(rope, packing.positions, x.dtype) for rope in set(config.ropes)}
+        rotations = {rope: rope.rotation(config.head_dim, packing, x.dtype) for rope in set(config.ropes)}
         biases = {run.length: self.bias(run.length) for run in packing.runs}
         for index, layer in enumerate(self.layers):
             x = layer(x, packing, rotations[config.ropes[index]] if config.ropes else None, biases)
         return self.norm(x)  # (T, D)
-
-    def rotation(self, rope: Rope, positions: Tensor, dtype: torch.dtype) -> Rotation:
-        """Of all tokens, for all layers that rotate alike."""
-        frequencies = rope_frequencies(self.config.head_dim, theta=rope.theta, fraction=rope.fraction)
-        return rotation(positions[:, None], frequencies, dtype)
 
     def bias(self, length: int) -> Tensor | None:
         """What is added to the logits of a text of that length ``(1, H, length, length)``."""
@@ -105,9 +104,17 @@ class Layer(nn.Module):  # type: ignore[misc]
         """``(T, D)`` -> ``(T, D)``."""
         if self.place == "post":
             x = self.attention_norm(x + self.attention(x, packing, rotation, biases))
+        else:
+            found = self.attention(self.attention_norm(x), packing, rotation, biases)
+            x = x + (self.attention_norm_after(found) if self.place == "sandwich" else found)
+        if len(x) <= 2 * _ROWS:
+            return self.after_attention(x)
+        return torch.cat([self.after_attention(rows) for rows in x.split(_ROWS)])
+
+    def after_attention(self, x: Tensor) -> Tensor:
+        """The MLP, its sum and its norms: of each token by itself ``(T, D)`` -> ``(T, D)``."""
+        if self.place == "post":
             return self.mlp_norm(x + self.mlp(x))
-        found = self.attention(self.attention_norm(x), packing, rotation, biases)
-        x = x + (self.attention_norm_after(found) if self.place == "sandwich" else found)
         found = self.mlp(self.mlp_norm(x))
         return x + (self.mlp_norm_after(found) if self.place == "sandwich" else found)
 
@@ -136,11 +143,12 @@ class Attention(nn.Module):  # type: ignore[misc]
         biases: Mapping[int, Tensor | None],
     ) -> Tensor:
         """``(T, D)`` -> ``(T, D)``."""
-        q, k, v = self.qkv(x).unflatten(-1, (sum(self.heads), -1)).split(self.heads, dim=1)  # (T, H or K, d)
-        if hasattr(self, "query_norm"):
-            q, k = self.query_norm(q), self.key_norm(k)
-        if rotation is not None:
-            q, k = rotate(q, rotation), rotate(k, rotation)
+        if len(x) <= 2 * _ROWS:
+            q, k, v = self.project(x, rotation)
+        else:
+            turns = zip(*(each.split(_ROWS) for each in rotation), strict=True) if rotation else repeat(None)
+            of_rows = [self.project(*pair) for pair in zip(x.split(_ROWS), turns, strict=False)]
+            q, k, v = (torch.cat(each) for each in zip(*of_rows, strict=True))
         parts = []
         for run in packing.runs:
             part = [
@@ -150,6 +158,15 @@ class Attention(nn.Module):  # type: ignore[misc]
             parts.append(found.transpose(1, 2).flatten(0, 1).flatten(1))  # (tokens, H d)
         return self.out(torch.cat(parts) if len(parts) > 1 else parts[0])
 
+    def project(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
+        """``(T, D)`` -> queries, keys and values ``(T, H or K, d)``."""
+        q, k, v = self.qkv(x).unflatten(-1, (sum(self.heads), -1)).split(self.heads, dim=1)
+        if hasattr(self, "query_norm"):
+            q, k = self.query_norm(q), self.key_norm(k)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
+        return q, k, v
+
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """Of texts of one length ``(texts, heads, length, d)``."""
         n = q.shape[2]
@@ -158,6 +175,12 @@ class Attention(nn.Module):  # type: ignore[misc]
             return short_attention.attend(q, k, v, bias, self.scale)
         if bias is not None:
             return fused(q, k, v, bias, scale=self.scale)
+        if tiled_attention.suits(q):
+            found = tiled_attention.attend(
+                q, k, v, None if everyone else self.window, self.causal, self.scale
+            )
+            if found is not None:
+                return found
         mask = Mask(
             window=None if self.window is None or min(self.window) >= n else self.window, causal=self.causal
         )

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+TOKENS_AT_ONCE = 4096
+"""Tokens of a batch."""
+
+
+class Tokens(Protocol):
+    """What goes through the model together."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+
+Some = TypeVar("Some", bound=Tokens)
+
+
+def batches(items: Iterable[Some], most: int | None) -> Iterator[list[Some]]:
+    """`items`, in order, in lists of `TOKENS_AT_ONCE` tokens (a longer one alone), of at most `most` items."""
+    batch: list[Some] = []
+    room = TOKENS_AT_ONCE
+    for item in items:
+        if batch and (len(item.ids) > room or len(batch) == most):
+            yield batch
+            batch, room = [], TOKENS_AT_ONCE
+        batch.append(item)
+        room -= len(item.ids)
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,24 @@ def pooling(name: str) -> Pooling:
     return POOLINGS[name]
 
 
+def behind(pool: Pooling, skip: int) -> Pooling:
+    """`pool` of what follows the first `skip` tokens of each text, or of its last token where there is no more."""
+    if pool is last_token or not skip:
+        return pool
+    if pool is weighted_mean:
+        raise EmbeddingError(
+            "the model weighs tokens, and leaves out those of the prompt", "use it through st:"
+        )
+
+    def pooled(x: Tensor, packing: Packing) -> Tensor:
+        from ragembed.encoder.packing import Packing
+
+        kept = packing.positions >= (packing.sizes - 1).clamp(max=skip).repeat_interleave(packing.sizes)
+        return pool(x[kept], Packing.of([max(1, n - skip) for n in packing.lengths], x.device))
+
+    return pooled
+
+
 def _sum(x: Tensor, packing: Packing) -> Tensor:
     import torch
 

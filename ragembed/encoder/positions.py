@@ -131,6 +131,46 @@ def yarn_frequencies(
     return plain * (1 - ramp) + plain / _factor(factor) * ramp
 
 
+def mixed_ntk_frequencies(
+    rotated: int, *, factor: float, theta: float = 10_000.0, power: float = 1.0
+) -> Tensor:
+    """The angles of NTK-RoPE-mixed ``(rotated / 2,)``: angle m of M, from 1, divided by factor^((m / M)^power).
+
+    Su 2023 (kexue.fm/archives/9706, equations 10 to 13); a power of 1 is its fixed form (equation 6). GTE's models
+    are made with it.
+    """
+    import torch
+
+    plain = rope_frequencies(rotated, theta=theta)
+    part = torch.arange(1, rotated // 2 + 1, dtype=torch.float64) / max(1, rotated // 2)
+    return plain / _factor(factor) ** (part ** _positive("power", power))
+
+
+def llama3_frequencies(
+    rotated: int,
+    *,
+    factor: float,
+    trained: int,
+    theta: float = 10_000.0,
+    fast: float = 4.0,
+    slow: float = 1.0,
+) -> Tensor:
+    """The angles of Llama 3.1 ``(rotated / 2,)``: those that make `fast` turns or more within `trained` tokens stay.
+
+    Those that make `slow` turns or fewer are divided by `factor`; between them the share is linear in the turns.
+    """
+    import torch
+
+    if trained < 1 or not 0 < slow < fast:
+        raise SpecError(
+            f"trained is {trained}, fast {fast}, slow {slow}", "give a length from 1, and 0 < slow < fast"
+        )
+    plain = rope_frequencies(rotated, theta=theta)
+    turns = trained * plain / (2 * torch.pi)
+    kept = ((turns - slow) / (fast - slow)).clamp(0, 1)
+    return plain * kept + plain / _factor(factor) * (1 - kept)
+
+
 def yarn_scale(factor: float) -> float:
     """The factor by which YaRN scales queries and keys: 0.1 ln(factor) + 1 (Peng et al. 2023, section 3.4)."""
     return 0.1 * math.log(max(1.0, _factor(factor))) + 1

@@ -47,7 +47,8 @@ class Occlusion:
     ) -> list[list[Contribution] | None]:
         """For each passage what its score loses without each of its pieces, largest loss first; None beyond the budget.
 
-        `bodies` says where in each text the chunk's own text begins, after what is put before it for embedding.
+        `bodies` says where in each text the chunk's own text begins, after what is put before it for embedding. A
+        passage whose vector was made in its document is scored again by itself, as what is left of it is.
         """
         cut = []
         for text in texts:
@@ -56,6 +57,8 @@ class Occlusion:
             self.budget -= len(cut[-1])
         variants = [text[:a] + text[b:] for text, spans in zip(texts, cut, strict=True) for a, b in spans]
         without = self._scores(variants)
+        if self.embedder.in_context:
+            scores = list(self._scores(texts))
         found: list[list[Contribution] | None] = []
         for text, spans, body, score in zip(texts, cut, bodies, scores, strict=True):
             if not spans:

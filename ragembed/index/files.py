@@ -19,6 +19,7 @@ EMBEDDERS = "embedders"
 
 
 _MEND = "run: ragembed verify INDEX"
+_AGAIN = "check its disk and permissions, and run the same again: the index is as it was at its last commit"
 
 
 class HashedFile:
@@ -52,9 +53,12 @@ def durable_file(path: Path) -> Iterator[HashedFile]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write under a temporary name; at the end fsync, rename, fsync of the folder."""
-    temporary = path.with_name(path.name + ".tmp")
+def replacing(path: Path, mark: str = "") -> Iterator[BinaryIO]:
+    """A file to write under a temporary name; at the end fsync, rename, fsync of the folder.
+
+    Give a `mark` of its own to each of several writers that no lock keeps apart.
+    """
+    temporary = path.with_name(f"{path.name}{mark}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -69,15 +73,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def unwritable(path: Path) -> Iterator[None]:
-    """Turn what the system says about writing at `path` into a `StoreError`."""
+def unwritable(path: Path, remedy: str = _AGAIN) -> Iterator[None]:
+    """Turn what the system says about writing at `path`, by default part of an index, into a `StoreError`."""
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written ({error.strerror or error})",
-            "check its disk and permissions, and run the same again: the index is as it was at its last commit",
-        ) from error
+        raise StoreError(f"{path} cannot be written ({error.strerror or error})", remedy) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def test_only_a_map_is_replaced(run: Any, model: Path, tmp_path: Path) -> None:
     before = model.read_bytes()
     assert "exists and is no map" in run("map", model, "-o", model).err
     assert model.read_bytes() == before
+    os.mkfifo(tmp_path / "pipe")  # which is not read, or it would wait for a writer
+    assert "exists and is no map" in run("map", model, "-o", tmp_path / "pipe").err
     page = tmp_path / "map.html"
     for _ in range(2):
         assert run("map", model, "-o", page).code == 0

@@ -179,3 +179,18 @@ def test_a_query_that_fits_into_no_run_is_refused_before_the_work(run: Any, tmp_
     assert done.code == 1
     assert "the query id 'my q1' does not fit into a TREC run" in done.err
     assert (done.out, out.exists()) == ("", False)
+
+
+def test_info_tells_what_became_of_the_tokens(run: Any, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.txt").write_text("one two three four five six seven")
+    index = tmp_path / "index"
+    run("index", docs, "-o", index, "--embedder", "bm25", "--chunker", "recursive(tokens=4, overlap=0)")
+    assert "tokens" not in run("info", index, "--json").json()
+    told = run("info", index, "--tokens", "--json").json()["tokens"]
+    assert (told["tokens"], told["embedded"], told["documents"], told["share_embedded"]) == (7, 7, 1, 1.0)
+    shown = run("info", index, "--tokens")
+    assert "7 tokens: 7 (100 %) embedded (1 documents, counted by words)" in shown.out
+    (docs / "a.txt").unlink()
+    assert "1 documents are not counted" in run("info", index, "--tokens").err

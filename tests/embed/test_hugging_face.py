@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ragembed.embed import EMBEDDERS
+from ragembed.embed.base import normalized
 from ragembed.errors import EmbeddingError
 
 pytest.importorskip("sentence_transformers", reason="needs the extra st")
@@ -21,10 +22,13 @@ TEXTS = ["cat", "the dog sat on the mat", "red", "the blue cat ran far on the re
 
 
 def both(folder: Path, options: str = "") -> tuple[Any, Any]:
-    return tuple(EMBEDDERS.create(f'{name}:"{folder}"{options}') for name in ("hf", "st"))  # type: ignore[return-value]
+    """In the precision of sentence-transformers, and what is too long is cut off as there."""
+    alike = f"(precision=float32, long=truncate{f', {options}' if options else ''})"
+    theirs = f"({options})" if options else ""
+    return EMBEDDERS.create(f'hf:"{folder}"{alike}'), EMBEDDERS.create(f'st:"{folder}"{theirs}')
 
 
-@pytest.mark.parametrize("options", ["", "(normalize=false)", '(max_length=6, query_prompt="red ")'])
+@pytest.mark.parametrize("options", ["", "normalize=false", 'max_length=6, query_prompt="red "'])
 def test_vectors_and_what_is_cut_are_those_of_sentence_transformers(tiny_model: Path, options: str) -> None:
     ours, theirs = both(tiny_model, options)
     np.testing.assert_allclose(ours.embed_documents(TEXTS), theirs.embed_documents(TEXTS), atol=1e-5)
@@ -57,7 +61,7 @@ def test_every_pooling(mode: str, tiny_model: Path, tmp_path: Path) -> None:
         f"pooling_mode_{mode}": True,
     }
     (folder / "1_Pooling/config.json").write_text(json.dumps(settings))
-    ours, theirs = both(folder, "(normalize=false)")
+    ours, theirs = both(folder, "normalize=false")
     np.testing.assert_allclose(ours.embed(TEXTS), theirs.embed(TEXTS), atol=1e-5)
 
 
@@ -111,8 +115,20 @@ def test_minilm() -> None:
     ]
     np.testing.assert_allclose(ours.embed(texts), theirs.embed(texts), atol=1e-5)
     half = EMBEDDERS.create(f'hf:"{find_minilm()}"(precision=bfloat16)')
-    cosines = (np.asarray(half.embed(texts)) * np.asarray(ours.embed(texts))).sum(axis=1)
+    whole = EMBEDDERS.create(f'hf:"{find_minilm()}"(precision=float32)')
+    cosines = (np.asarray(half.embed(texts)) * np.asarray(whole.embed(texts))).sum(axis=1)
     assert cosines.min() > 0.9998
+
+
+def test_first_numbers_of_a_vector(tiny_model: Path) -> None:
+    """Cut first and scaled to length 1 afterwards, as a model that was trained for it wants."""
+    ours, _ = both(tiny_model, "normalize=false")
+    whole = np.asarray(ours.embed(TEXTS))
+    cut = EMBEDDERS.create(f'hf:"{tiny_model}"(precision=float32, long=truncate, truncate_dim=3)')
+    assert cut.dimension == 3
+    np.testing.assert_allclose(cut.embed(TEXTS), normalized(whole[:, :3].copy()), atol=1e-6)
+    with pytest.raises(EmbeddingError, match="truncate_dim is 9, vectors have 8 numbers; give 1 to 8"):
+        EMBEDDERS.create(f'hf:"{tiny_model}"(truncate_dim=9)').embed(["cat"])
 
 
 def spoil(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -171,7 +187,11 @@ def test_folders_that_are_refused(kind: str, told: str, tiny_model: Path, tmp_pa
 def test_options_that_are_refused(tiny_model: Path) -> None:
     with pytest.raises(EmbeddingError, match="max_length is 99, the model takes 3 to 32 tokens"):
         EMBEDDERS.create(f'hf:"{tiny_model}"(max_length=99)').embed(["cat"])
+    with pytest.raises(EmbeddingError, match="batch is 0; give a batch of at least 1 text"):
+        EMBEDDERS.create(f'hf:"{tiny_model}"(batch=0)').embed(["cat"])
+    with pytest.raises(EmbeddingError, match="device=nope cannot be used on this machine"):
+        EMBEDDERS.create(f'hf:"{tiny_model}"(device=nope)').embed(["cat"])
     with pytest.raises(
-        EmbeddingError, match="unknown precision 'int4'; valid are: float32, bfloat16, float16"
+        EmbeddingError, match="unknown precision 'int4'; valid are: auto, float32, bfloat16, float16"
     ):
         EMBEDDERS.create(f'hf:"{tiny_model}"(precision=int4)').embed(["cat"])

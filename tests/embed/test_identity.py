@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import sqlite3
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,11 @@ from ragembed.config import EmbedderRecord
 from ragembed.embed import EMBEDDERS, Embedder, Truncation, identity, probes
 from ragembed.embed.lexical import BM25
 from ragembed.embed.lsa import LSA
+from ragembed.embed.minilm import MiniLM
 from ragembed.embed.weighting import BM25Weighting
 from ragembed.errors import CorruptError, EmbeddingError, IdentityError
+from ragembed.pipeline import Pipeline
+from ragembed.types import Document
 
 MakeModel = Callable[..., Path]
 HERE = Path("docs.index")
@@ -401,19 +407,93 @@ def test_minilm_on_another_day(tmp_path: Path) -> None:
     code = (
         "import json, sys; from pathlib import Path; from ragembed.config import EmbedderRecord\n"
         "from ragembed.embed import EMBEDDERS, identity\n"
-        "(Path(sys.argv[1]) / 'record').write_text(json.dumps(identity.record(EMBEDDERS.create('minilm'))))"
+        "(Path(sys.argv[1]) / 'record').write_text(json.dumps(identity.record(EMBEDDERS.create(sys.argv[2]))))"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    record = EmbedderRecord("minilm", "dense", 384, None, json.loads((tmp_path / "record").read_text()))
-    embedder = EMBEDDERS.create("minilm(batch=1)")
+    exact = "minilm(precision=float32)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), exact], check=True)
+    record = EmbedderRecord(exact, "dense", 384, None, json.loads((tmp_path / "record").read_text()))
+    embedder = EMBEDDERS.create("minilm(precision=float32, batch=1)")
     check(record, embedder)
     assert len(json.dumps(record.identity)) < 12_000
     # the margins on both sides of the tolerance that docs/identity.md reports
     base = np.asarray(embedder.embed_documents(probes.DOCUMENTS))
-    crowd = np.asarray(EMBEDDERS.create("minilm").embed([*probes.DOCUMENTS, *["word " * 250] * 2]))[:3]
+    crowd = np.asarray(EMBEDDERS.create(exact).embed([*probes.DOCUMENTS, *["word " * 250] * 2]))[:3]
     assert relative(crowd, base) < probes.TOLERANCE / 20
-    rounded_to_float16(vars_model(embedder))
+    half = np.asarray(EMBEDDERS.create("minilm(precision=bfloat16)").embed(probes.DOCUMENTS))
+    assert 50 * probes.TOLERANCE < relative(half, base) < probes.ROUNDED / 3
+    rounded_to_float16(embedder._model.encoder)  # type: ignore[attr-defined]
     assert relative(np.asarray(embedder.embed_documents(probes.DOCUMENTS)), base) > 5 * probes.TOLERANCE
+
+
+def earlier_minilm() -> EmbedderRecord:
+    """As ``minilm`` was recorded while it ran in sentence-transformers, in float32."""
+    from ragembed.embed.minilm import find_minilm
+
+    told = json.loads(json.dumps(identity.record(st(find_minilm()))))
+    assert (told["precision"], set(told["made_with"])) == (
+        "float32",
+        {"sentence-transformers", "transformers", "torch"},
+    )
+    return EmbedderRecord("minilm", "dense", 384, None, {**told, "spec": "minilm"})
+
+
+@needs_minilm
+def test_an_index_of_minilm_as_it_was(tmp_path: Path) -> None:
+    """It opens in whatever precision this machine prefers, is searched and added to."""
+    with Pipeline.create(tmp_path / "i", "minilm(precision=float32, long=truncate)") as pipeline:
+        pipeline.add([Document("yeast", "Bread rises because of yeast."), Document("cat", "The cat sleeps.")])
+    with contextlib.closing(sqlite3.connect(tmp_path / "i/catalog.db")) as db, db:
+        ((value,),) = db.execute("SELECT value FROM settings WHERE key = 'config'")
+        config = {**json.loads(value), "embedder": "minilm", "embedders": [asdict(earlier_minilm())]}
+        db.execute("UPDATE settings SET value = ? WHERE key = 'config'", (json.dumps(config),))
+    with Pipeline.open(tmp_path / "i") as pipeline:
+        pipeline.add([Document("bank", "The river floods its banks in spring.")])
+        assert pipeline.search("high water", k=1)[0].chunk.document_id == "bank"
+        assert pipeline.search("baking", k=1)[0].chunk.document_id == "yeast"
+
+
+@needs_minilm
+def test_a_precision_that_is_left_open_may_be_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragembed.encoder.precision.PROCESSOR", HERE / "none")
+    assert EMBEDDERS.create("minilm").identity()["precision"] == "float32"
+    before = earlier_minilm()
+    half = record_of(EMBEDDERS.create("minilm(precision=bfloat16)"))
+    assert half.identity["precision"] == "bfloat16"
+    for record in (before, half):
+        check(record, EMBEDDERS.create("minilm(strict=true)"))
+    check(before, EMBEDDERS.create("minilm(precision=float32)"))
+    check(half, EMBEDDERS.create("minilm(precision=bfloat16)"))
+    for record, named, told in (
+        (before, "bfloat16", "precision 'float32' | 'bfloat16'"),
+        (half, "float32", "precision 'bfloat16' | 'float32'"),
+    ):
+        with pytest.raises(IdentityError) as caught:
+            identity.check_recorded(record, EMBEDDERS.create(f"minilm(precision={named})"), HERE)
+        assert told in str(caught.value)
+    with pytest.raises(IdentityError, match=r"long 'truncate' \| 'windows'"):
+        identity.check_recorded(
+            record_of(EMBEDDERS.create("minilm(long=truncate)")), EMBEDDERS.create("minilm"), HERE
+        )
+
+
+@needs_minilm
+@pytest.mark.parametrize(
+    ("precision", "size", "allowed"), [("float32", 1e-3, "0.0001"), ("bfloat16", 0.1, "0.04")]
+)
+def test_another_model_in_another_precision(precision: str, size: float, allowed: str) -> None:
+    """An index in float32 is compared closely with what computes in float32, and loosely with what does not."""
+    import torch
+
+    record = earlier_minilm()
+    now, other = EMBEDDERS.create("minilm"), MiniLM(precision=precision)._model
+    weight = other.encoder.tokens.weight  # type: ignore[attr-defined]
+    torch.manual_seed(0)
+    weight.mul_(1 + size * torch.randn_like(weight))
+    vars(now)["_model"] = other
+    with pytest.raises(
+        IdentityError, match=f"probe vectors of documents \\S+ apart, where {allowed} is allowed"
+    ):
+        check(record, now)
 
 
 def relative(found: Any, base: Any) -> float:

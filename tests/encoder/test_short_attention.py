@@ -34,3 +34,13 @@ def test_logits_beyond_the_exponential(size: float) -> None:
     expected, _ = reference(q, k, v)
     assert torch.isfinite(found).all()
     torch.testing.assert_close(found.double(), expected, atol=0.02, rtol=0.02)
+
+
+def test_a_logit_whose_exponential_is_just_finite() -> None:
+    """The weight fits the numbers' range, its product with a value does not."""
+    q = torch.full((1, 1, 8, 16), 4.7).bfloat16()
+    k = torch.zeros(1, 1, 8, 16).bfloat16()
+    k[:, :, 3] = 4.7  # the logit is 88.4, where exp overflows beyond 88.7
+    v = torch.full((1, 1, 8, 16), 4.0).bfloat16()
+    found = short_attention.attend(q, k, v, None, None)
+    torch.testing.assert_close(found, v, atol=0.02, rtol=0.02)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +15,11 @@ from ragembed.encoder.checkpoints.gte import GTE
 from ragembed.encoder.checkpoints.longformer import LONGFORMER
 from ragembed.encoder.checkpoints.modernbert import MODERNBERT
 from ragembed.encoder.checkpoints.nomic_bert import NOMIC_BERT
+from ragembed.encoder.checkpoints.ropes import halves_apart
+from ragembed.encoder.checkpoints.tensors import Tensors
 from ragembed.errors import EmbeddingError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ragembed.encoder.model import Encoder
 
 FAMILIES = (BERT, ROBERTA, MPNET, MODERNBERT, NOMIC_BERT, GTE, LONGFORMER, QWEN3, QWEN2, LLAMA, GEMMA3)
@@ -29,9 +27,16 @@ FAMILIES = (BERT, ROBERTA, MPNET, MODERNBERT, NOMIC_BERT, GTE, LONGFORMER, QWEN3
 
 def family_of(settings: dict[str, Any], where: Path) -> Family:
     """By ``model_type``; `EmbeddingError` for one that is not known."""
-    named = settings.get("model_type")
+    path, named, code = where / "config.json", settings.get("model_type"), settings.get("auto_map")
+    if not settings:
+        raise EmbeddingError(f"{path} is missing or empty", "fetch the model again, or name another folder")
     for family in FAMILIES:
         if named in family.model_types:
+            if code and not family.own_code:
+                raise EmbeddingError(
+                    f"{path} asks for code of its own (auto_map), which is never run here",
+                    "use a model that needs none",
+                )
             return family
     known = ", ".join(each for family in FAMILIES for each in family.model_types)
     raise EmbeddingError(
@@ -50,96 +55,31 @@ def load(folder: Path) -> Encoder:
     import torch
 
     from ragembed.encoder.model import Encoder
+    from ragembed.encoder.outline import Outline
 
     check_model(folder)
     settings = read_settings(folder / "config.json")
     family = family_of(settings, folder)
     try:
         config = family.config(settings)
+        for rope in set(config.ropes):
+            rope.frequencies(config.head_dim, 1)
     except KeyError as error:
         raise EmbeddingError(f"{folder / 'config.json'} lacks {error}", "fetch the model again") from error
-    with torch.device("meta"):
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EmbeddingError(
+            f"{folder / 'config.json'} makes no sense ({reason})", "fetch the model again"
+        ) from error
+    with torch.device("meta"), Outline():
         model = Encoder(config)
     with Tensors(folder, family) as tensors:
         state = {name: tensors.take(name, tuple(wanted.shape)) for name, wanted in model.state_dict().items()}
         tensors.check_rest()
+    if settings.get(family.neighbours):
+        for name in state:
+            if ".attention.qkv." in name:
+                state[name] = halves_apart(state[name], config)
     model.load_state_dict(state, assign=True)
     model.eval().requires_grad_(False)
     return model
-
-
-class Tensors(ExitStack):
-    """The tensors of a folder of safetensors files under our names."""
-
-    def __init__(self, folder: Path, family: Family) -> None:
-        super().__init__()
-        self.folder, self.family = folder, family
-        self._where: dict[str, tuple[Any, str]] = {}
-        """Their name without its prefix -> an open file and the name in it."""
-        self._taken: set[str] = set()
-
-    def __enter__(self) -> Tensors:
-        from safetensors import SafetensorError, safe_open
-
-        for path in sorted(self.folder.glob("*.safetensors")):
-            try:
-                file = self.enter_context(safe_open(path, framework="pt"))
-            except (SafetensorError, OSError) as error:
-                raise EmbeddingError(f"{path} is damaged ({error})", "fetch the model again") from error
-            for name in file.keys():  # noqa: SIM118 - no dict
-                plain = next(
-                    (name[len(each) :] for each in self.family.prefixes if name.startswith(each)), name
-                )
-                self._where[plain] = (file, name)
-        return self
-
-    def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        """One of ours ``shape``, stacked from theirs."""
-        import torch
-
-        parts = []
-        for theirs, half in self._theirs(name):
-            if theirs not in self._where:
-                raise EmbeddingError(
-                    f"{self.folder} lacks the tensor {theirs}", "fetch the model again: it is not complete"
-                )
-            file, key = self._where[theirs]
-            self._taken.add(theirs)
-            part = file.get_tensor(key).float()
-            parts.append(part if half is None else part.chunk(2)[half])
-        found = torch.cat(parts) if len(parts) > 1 else parts[0]
-        if self.family.norm_offset and "norm" in name.split(".")[-2]:
-            found = found + self.family.norm_offset
-        if tuple(found.shape) != shape:
-            raise EmbeddingError(
-                f"{' + '.join(each for each, _ in self._theirs(name))} of {self.folder} has the shape "
-                f"{tuple(found.shape)}, config.json says {shape}",
-                "fetch the model again: its files do not fit one another",
-            )
-        if not torch.isfinite(found).all():
-            raise EmbeddingError(
-                f"{self._theirs(name)[0][0]} of {self.folder} holds NaN or infinity", "fetch it again"
-            )
-        return found
-
-    def check_rest(self) -> None:
-        """`EmbeddingError` for tensors that are neither taken nor known to be of no use."""
-        rest = sorted(set(self._where) - self._taken)
-        left = [name for name in rest if not any(re.fullmatch(each, name) for each in self.family.ignored)]
-        if left:
-            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-            raise EmbeddingError(
-                f"{self.folder} holds the tensor {left[0]}{more}, which a model of its type does not have",
-                "use it through st:, it is of another kind",
-            )
-
-    def _theirs(self, name: str) -> list[tuple[str, int | None]]:
-        """``layers.3.mlp.up.bias`` -> what it is called in the files, and which half of it is meant."""
-        module, _, kind = name.rpartition(".")
-        number = re.search(r"layers\.(\d+)\.", module)
-        plain = module if number is None else module.replace(number[0], "layers.{}.", 1)
-        theirs = self.family.modules[plain]
-        if number is not None:
-            theirs = theirs.replace("{}", number[1])
-        found = [re.fullmatch(r"(.*?)(?:\[([01])\])?", each) for each in theirs.split(" + ")]
-        return [(f"{each[1]}.{kind}", None if each[2] is None else int(each[2])) for each in found if each]

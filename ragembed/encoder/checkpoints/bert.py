@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from ragembed.encoder.checkpoints.family import Family, Settings, activation, sizes
 from ragembed.encoder.config import EncoderConfig
+from ragembed.errors import EmbeddingError
 
 
 def bert_config(
     settings: Settings, offset: int, *, token_types: int = 0, relative_buckets: int = 0
 ) -> EncoderConfig:
     """Of all whose first tokens have row `offset` in the table of positions."""
+    if settings.get("position_embedding_type", "absolute") != "absolute":
+        raise EmbeddingError(
+            f"the model's positions are {settings['position_embedding_type']}, not known here",
+            "use it through st:",
+        )
     return EncoderConfig(
         **sizes(settings),
         max_positions=settings["max_position_embeddings"] - offset,

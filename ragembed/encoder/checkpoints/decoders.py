@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes, theta
-from ragembed.encoder.config import EncoderConfig, Rope, Window
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes
+from ragembed.encoder.checkpoints.ropes import longest, rope
+from ragembed.encoder.config import EncoderConfig, Window
 
 
 def _config(settings: Settings, *, qk_norm: bool = False, qkv_bias: bool = False) -> EncoderConfig:
-    layers = settings["num_hidden_layers"]
+    layers, positions = settings["num_hidden_layers"], rope(settings, 10_000.0)
     return EncoderConfig(
         **sizes(settings),
-        max_positions=settings["max_position_embeddings"],
+        max_positions=longest(settings, positions),
         norm="rms",
         norm_eps=settings.get("rms_norm_eps", 1e-6),
         norm_place="pre",
@@ -25,9 +26,9 @@ def _config(settings: Settings, *, qk_norm: bool = False, qkv_bias: bool = False
         down_bias=settings.get("mlp_bias", False),
         activation=activation(settings),
         gated=True,
-        causal=True,
+        causal=settings.get("is_causal") is not False,  # models that were made to look both ways say so
         positions="rope",
-        ropes=every_layer(settings, Rope(theta=theta(settings, 10_000.0))),
+        ropes=every_layer(settings, positions),
         windows=_windows(settings, layers),
     )
 

@@ -27,20 +27,34 @@ class Family:
     """Before their names, where a checkpoint holds a model with a head."""
     ignored: tuple[str, ...] = ()
     """Regular expressions for tensors that an encoder has no use for."""
+    neighbours: str = ""
+    """The setting by which neighbouring numbers of a head are rotated in pairs, not those half of it apart."""
+    own_code: bool = False
+    """Its published files name code of their authors, of which `Family` is the twin."""
     norm_offset: float = 0.0
     """Added to the weights of norms: some models store what they differ from 1."""
 
 
 def sizes(settings: Settings) -> dict[str, Any]:
     """What nearly all call alike, of `EncoderConfig`."""
-    heads = settings["num_attention_heads"]
+    for key in ("num_attention_heads", "hidden_size"):
+        if type(settings[key]) is not int or settings[key] < 1:
+            raise EmbeddingError(
+                f"{key} is {str(settings[key])[:40]!r}, no number from 1",
+                "the model's config.json is damaged",
+            )
+    heads, size = settings["num_attention_heads"], settings["hidden_size"]
+    if not settings.get("head_dim") and size % heads:
+        raise EmbeddingError(
+            f"{heads} heads cannot share {size} numbers evenly", "the model's config.json is damaged"
+        )
     return {
         "vocab_size": settings["vocab_size"],
-        "hidden_size": settings["hidden_size"],
+        "hidden_size": size,
         "num_layers": settings["num_hidden_layers"],
         "num_heads": heads,
         "num_kv_heads": settings.get("num_key_value_heads") or heads,
-        "head_dim": settings.get("head_dim") or settings["hidden_size"] // heads,
+        "head_dim": settings.get("head_dim") or size // heads,
         "intermediate_size": settings["intermediate_size"],
     }
 
@@ -57,22 +71,6 @@ def activation(settings: Settings, key: str = "hidden_act") -> Any:
             f"the model's activation {named} is not known here", f"known are: {', '.join(known)}"
         )
     return known[named]
-
-
-def theta(settings: Settings, default: float, kind: str | None = None) -> float:
-    """Of rotary positions, as files before and since version 5 of transformers give it; of one kind of layers."""
-    rope = settings.get("rope_parameters") or {}
-    if kind is not None:
-        rope = rope.get(kind) or {}
-    scaling = settings.get("rope_scaling") or {}
-    for scaled in (rope.get("rope_type"), scaling.get("rope_type"), scaling.get("type")):
-        if scaled not in (None, "default"):
-            raise EmbeddingError(
-                f"the model scales its rotary positions by {scaled}",
-                "use it through st: until that is known here",
-            )
-    found = rope.get("rope_theta", settings.get("rope_theta"))
-    return default if found is None else float(found)
 
 
 def every_layer(settings: Settings, rope: Rope) -> tuple[Rope, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, sizes, theta
-from ragembed.encoder.config import EncoderConfig, Rope
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, sizes
+from ragembed.encoder.checkpoints.ropes import rope
+from ragembed.encoder.config import EncoderConfig
 from ragembed.errors import EmbeddingError
 
 
@@ -17,15 +18,11 @@ def _config(settings: Settings) -> EncoderConfig:
     kinds = settings.get("layer_types") or [
         "sliding_attention" if (layer + 1) % every else "full_attention" for layer in range(layers)
     ]
+    # files before version 5 of transformers scale the layers that see everything, and have another theta for the others
+    local = {**settings, "rope_theta": settings.get("rope_local_base_freq"), "rope_scaling": None}
     ropes = {
-        "full_attention": Rope(theta=theta(settings, 1_000_000.0, "full_attention")),
-        "sliding_attention": Rope(
-            theta=theta(
-                {**settings, "rope_theta": settings.get("rope_local_base_freq")},
-                10_000.0,
-                "sliding_attention",
-            )
-        ),
+        "full_attention": rope(settings, 1_000_000.0, "full_attention"),
+        "sliding_attention": rope(local, 10_000.0, "sliding_attention"),
     }
     causal = not settings.get("use_bidirectional_attention")
     return EncoderConfig(

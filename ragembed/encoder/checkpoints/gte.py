@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes, theta
-from ragembed.encoder.config import EncoderConfig, Rope
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes
+from ragembed.encoder.checkpoints.ropes import rope
+from ragembed.encoder.config import EncoderConfig
 
 
 def _config(settings: Settings) -> EncoderConfig:
@@ -16,7 +17,7 @@ def _config(settings: Settings) -> EncoderConfig:
         activation=activation(settings),
         gated=True,
         positions="rope",
-        ropes=every_layer(settings, Rope(theta=theta(settings, 160_000.0))),
+        ropes=every_layer(settings, rope(settings, 160_000.0)),
     )
 
 
@@ -37,4 +38,5 @@ GTE = Family(
     },
     ("new.",),
     (r"pooler\..*", r"lm_head\..*", r"classifier\..*"),
+    own_code=True,
 )

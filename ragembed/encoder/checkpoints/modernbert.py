@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, sizes, theta
-from ragembed.encoder.config import EncoderConfig, Rope
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, layer_windows, sizes
+from ragembed.encoder.checkpoints.ropes import rope
+from ragembed.encoder.config import EncoderConfig
 
 
 def _config(settings: Settings) -> EncoderConfig:
@@ -14,12 +15,8 @@ def _config(settings: Settings) -> EncoderConfig:
     ]
     # files before version 5 of transformers have the two thetas by these names
     ropes = {
-        "full_attention": Rope(
-            theta=theta(settings, settings.get("global_rope_theta", 160_000.0), "full_attention")
-        ),
-        "sliding_attention": Rope(
-            theta=theta(settings, settings.get("local_rope_theta", 10_000.0), "sliding_attention")
-        ),
+        "full_attention": rope(settings, settings.get("global_rope_theta", 160_000.0), "full_attention"),
+        "sliding_attention": rope(settings, settings.get("local_rope_theta", 10_000.0), "sliding_attention"),
     }
     side = settings.get("local_attention", 128) // 2
     return EncoderConfig(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ragembed.encoder.checkpoints.family import Family, Settings, activation, sizes, theta
-from ragembed.encoder.config import EncoderConfig, Rope
+from typing import Literal
+
+from ragembed.encoder.checkpoints.family import Family, Settings, activation, every_layer, sizes
+from ragembed.encoder.checkpoints.ropes import rope
+from ragembed.encoder.config import EncoderConfig
 from ragembed.errors import EmbeddingError
 
 _GPT2 = {
@@ -12,6 +15,11 @@ _GPT2 = {
     "layer_norm_eps": "layer_norm_epsilon", "rope_theta": "rotary_emb_base",
 }  # fmt: skip
 """Names in the files that the authors published."""
+_REFUSED = (
+    "moe_every_n_layers", "qkv_proj_bias", "mlp_fc1_bias", "rotary_emb_scale_base", "use_rms_norm", "causal",
+    "prenorm",  # its authors' code drops the last residual sum; no text model is published with it
+)  # fmt: skip
+_GATES: dict[str, Literal["silu", "gelu"]] = {"swiglu": "silu", "geglu": "gelu"}
 
 
 def _config(settings: Settings) -> EncoderConfig:
@@ -19,12 +27,19 @@ def _config(settings: Settings) -> EncoderConfig:
         **settings,
         **{ours: settings[theirs] for ours, theirs in _GPT2.items() if theirs in settings},
     }
-    for refused, usual in (("prenorm", False), ("moe_every_n_layers", 0), ("rotary_emb_interleaved", False),
-                           ("qkv_proj_bias", False), ("mlp_fc1_bias", False)):  # fmt: skip
-        if settings.get(refused, usual) not in (usual, None):
+    for refused in _REFUSED:
+        if settings.get(refused):
             raise EmbeddingError(f"a NomicBERT with {refused} is not known here", "use it through st:")
-    layers = settings["num_hidden_layers"]
-    rope = Rope(theta=theta(settings, 1000.0), fraction=settings.get("rotary_emb_fraction", 1.0))
+    gate = settings.get("activation_function", "swiglu")
+    if gate not in _GATES:
+        raise EmbeddingError(
+            f"a NomicBERT with the activation {gate} is not known here", f"known are: {', '.join(_GATES)}"
+        )
+    scaled = settings.get("rotary_scaling_factor")
+    if scaled:
+        settings["rope_scaling"] = {"type": "dynamic", "factor": scaled}
+    trained = {"max_position_embeddings": settings.get("max_trained_positions", 2048)} if scaled else {}
+    positions = rope({**settings, **trained}, 1000.0, fraction=settings.get("rotary_emb_fraction", 1.0))
     return EncoderConfig(
         **sizes(settings),
         max_positions=settings["max_position_embeddings"],
@@ -34,10 +49,10 @@ def _config(settings: Settings) -> EncoderConfig:
         attention_bias=False,
         up_bias=False,
         down_bias=False,
-        activation="silu" if settings.get("activation_function") == "swiglu" else activation(settings),
+        activation=activation(settings) if "hidden_act" in settings else _GATES[gate],
         gated=True,
         positions="rope",
-        ropes=(rope,) * layers,
+        ropes=every_layer(settings, positions),
     )
 
 
@@ -57,4 +72,6 @@ NOMIC_BERT = Family(
     },
     ("bert.",),
     (r"pooler\..*", r"cls\..*"),
+    neighbours="rotary_emb_interleaved",
+    own_code=True,
 )

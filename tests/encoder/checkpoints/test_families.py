@@ -25,6 +25,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "NomicBert": {},
     "Qwen3": {"num_key_value_heads": 2, "head_dim": 16},
     "Qwen2": {"num_key_value_heads": 2},
+    "Qwen2BothWays": {"num_key_value_heads": 1, "is_causal": False},
     "Mistral": {"num_key_value_heads": 2, "sliding_window": 5},
     "Llama": {"num_key_value_heads": 1},
     "Gte": {},
@@ -49,7 +50,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 def saved(kind: str, folder: Path, **more: Any) -> Any:
     """A model of transformers with random weights, written to `folder`."""
     torch.manual_seed(0)
-    name = kind.removesuffix("Causal")
+    name = kind.removesuffix("Causal").removesuffix("BothWays")
     config = getattr(transformers, f"{name}Config")(**SMALL | FAMILIES[kind] | more)
     model = getattr(transformers, f"{name}Model")(config).eval()
     for each in model.parameters():
