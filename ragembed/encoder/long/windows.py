@@ -22,10 +22,10 @@ class Window:
 
 
 def windows(length: int, room: int, overlap: int | None = None) -> list[Window]:
-    """Windows of at most `room` tokens that cover a text of `length` tokens, in order, none shorter than it must be.
+    """Windows of `room` tokens that cover a text of `length` tokens, in order; the last one is what is left.
 
-    Neighbours share at least `overlap` tokens. The last window ends with the text and is as long as the others, so
-    that no window is a remnant of a few tokens without context: it shares more with the one before it.
+    Neighbours share `overlap` tokens. A text just too long for the model costs little more than one that fits, and its
+    vector is near to that of the first window, since windows weigh by their fresh tokens.
     """
     if length <= room:
         return [Window(0, length, length)]
@@ -40,13 +40,11 @@ def windows(length: int, room: int, overlap: int | None = None) -> list[Window]:
             f"windows of {room} tokens are to share {overlap} of them",
             f"give an overlap from 0 to {room - 1}, or a greater max_length",
         )
-    found = []
-    covered = 0
-    while covered < length:
-        start = max(0, min(covered - overlap, length - room))
-        stop = start + room
-        found.append(Window(start, stop, stop - covered))
-        covered = stop
+    found = [Window(0, room, room)]
+    while found[-1].stop < length:
+        covered = found[-1].stop
+        stop = min(length, covered - overlap + room)
+        found.append(Window(covered - overlap, stop, stop - covered))
     return found
 
 

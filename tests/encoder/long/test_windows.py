@@ -16,9 +16,10 @@ def spans(found: list[Window]) -> list[tuple[int, int, int]]:
 
 def test_an_example() -> None:
     assert spans(windows(10, 4, 1)) == [(0, 4, 4), (3, 7, 3), (6, 10, 3)]
-    assert spans(windows(11, 4, 1)) == [(0, 4, 4), (3, 7, 3), (6, 10, 3), (7, 11, 1)]
+    assert spans(windows(11, 4, 1)) == [(0, 4, 4), (3, 7, 3), (6, 10, 3), (9, 11, 1)]
+    assert spans(windows(11, 10, 1)) == [(0, 10, 10), (9, 11, 1)]  # not twice ten
     assert spans(windows(4, 4, 1)) == [(0, 4, 4)]
-    assert spans(windows(5, 4, 1)) == [(0, 4, 4), (1, 5, 1)]
+    assert spans(windows(5, 4, 1)) == [(0, 4, 4), (3, 5, 1)]
     assert spans(windows(0, 4, 1)) == [(0, 0, 0)]
     assert spans(truncated(5, 4)) == [(0, 4, 4)]
     assert spans(truncated(3, 4)) == [(0, 3, 3)]
@@ -34,8 +35,9 @@ def test_laws(length: int, room: int, data: st.DataObject) -> None:
     assert sum(each.fresh for each in found) == length
     assert found[0].start == 0
     assert found[-1].stop == length
-    assert all(each.stop - each.start == min(room, length) for each in found)
-    assert all(b.start > a.start and a.stop - b.start >= asked for a, b in itertools.pairwise(found))
+    assert all(each.stop - each.start == min(room, length) for each in found[:-1])
+    assert sum(each.stop - each.start for each in found) == length + (len(found) - 1) * asked
+    assert all(b.start > a.start and a.stop - b.start == asked for a, b in itertools.pairwise(found))
     least = 1 if length <= room else 1 + -(-(length - room) // (room - asked))
     assert len(found) == least
 
