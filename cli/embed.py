@@ -123,10 +123,10 @@ def _write_dense(
 def _write_sparse(maker: "Embedder", texts: list[str], output: Path, *, queries: bool) -> None:
     from scipy.sparse import save_npz
 
-    from ragembed.exchange.vector_files import replacing_file, unwritten
+    from ragembed.exchange.vector_files import replacing_file
 
     vectors = maker.embed_queries(texts) if queries else maker.embed_documents(texts)
-    with unwritten(output), replacing_file(output) as file:
+    with replacing_file(output) as file:
         save_npz(file, vectors)
 
 

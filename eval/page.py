@@ -6,12 +6,26 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from html import escape
 from importlib import resources
+from string import Template
 from typing import Any
 
 from ragembed.errors import DatasetError
 
+_HEAD = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${style}</style>
+</head>""")
 _HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -21,6 +35,25 @@ _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 def asset(package: str, name: str) -> str:
     """The file `name` beside the modules of `package`."""
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
+
+
+def rendered(
+    package: str,
+    styles: Iterable[tuple[str, str]],
+    scripts: Iterable[tuple[str, str]],
+    title: str,
+    **parts: str,
+) -> str:
+    """The template of `package`, filled: under a head that every page has, with `parts` that are markup already.
+
+    `styles` and `scripts` are the packages and names of files, in the order in which they are joined. `title` is text.
+    """
+    style = "\n".join(asset(*where) for where in styles)
+    script = "\n".join(asset(*where) for where in scripts)
+    title = escape(title)
+    head = _HEAD.substitute(policy=policy(style, script), style=style, title=title)
+    template = Template(asset(package, "template.html"))
+    return storable(template.substitute(head=head, title=title, script=script, **parts))
 
 
 def policy(style: str, script: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from pathlib import PurePath
-from string import Template
 from typing import Any
 
 from ragembed.eval.map.drawing import Drawing, told
-from ragembed.eval.page import asset, foreign, policy, script_json, storable, visible
+from ragembed.eval.page import foreign, rendered, script_json, visible
 
 HERE = "ragembed.eval.map"
 SHARED = "ragembed.eval.report"
@@ -33,24 +32,21 @@ SCRIPTS = (
 
 def render_map(drawing: Drawing) -> str:
     """The whole page."""
-    style = "\n".join(asset(*where) for where in STYLES)
-    script = "\n".join(asset(*where) for where in SCRIPTS)
     points = drawing.points
     name = visible(PurePath(points.source).name)
     counted = f"{len(points.names):,}"
     if len(points.names) < points.total:
         counted += f" of {points.total:,}"
-    page = Template(asset(HERE, "template.html")).substitute(
-        policy=policy(style, script),
-        style=style,
-        title=escape(f"{counted} {points.kind} of {name}"),
+    return rendered(
+        HERE,
+        STYLES,
+        SCRIPTS,
+        f"{counted} {points.kind} of {name}",
         headline=f"{counted} {points.kind} of {foreign(name)}",
         made=foreign(visible(points.embedder)) if points.embedder else "",
         say=" ".join(escape(line) for line in told(drawing)),
         data=script_json(payload(drawing)),
-        script=script,
     )
-    return storable(page)
 
 
 def payload(drawing: Drawing) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from string import Template
 from typing import Any
 
-from ragembed.eval.page import asset, foreign, policy, storable
+from ragembed.eval.page import foreign, rendered
 from ragembed.eval.report.payload import blocks
 from ragembed.eval.report.text import facts
 
@@ -46,17 +45,16 @@ SCRIPTS = (
 
 def render_html(report: dict[str, Any]) -> str:
     """The whole page."""
-    style = "\n".join(asset(HERE, name) for name in STYLES)
-    script = "\n".join(asset(HERE, name) for name in SCRIPTS)
     summary, *details = (
         f'<script type="application/json" id="data-{name}">{content}</script>'
         for name, content in blocks(report)
     )
     advice = report.get("recommendation") or {}
-    page = Template(asset(HERE, "template.html")).substitute(
-        policy=policy(style, script),
-        style=style,
-        title=escape(report.get("title") or "Comparison"),
+    return rendered(
+        HERE,
+        [(HERE, name) for name in STYLES],
+        [(HERE, name) for name in SCRIPTS],
+        report.get("title") or "Comparison",
         headline=foreign(advice.get("headline") or report.get("title") or "Comparison"),
         reasons=_list(advice.get("reasons") or [], "No reasons are given."),
         doubts=_list(advice.get("doubts") or [], "None that the numbers show."),
@@ -64,10 +62,8 @@ def render_html(report: dict[str, Any]) -> str:
             f"<div><dt>{escape(word)}</dt><dd>{foreign(value)}</dd></div>" for word, value in facts(report)
         ),
         summary=summary,
-        script=script,
         details="\n".join(details),
     )
-    return storable(page)
 
 
 def _list(items: Iterable[str], otherwise: str) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-from string import Template
-
-from ragembed.eval.page import asset, foreign, policy, script_json, storable, visible
+from ragembed.eval.page import foreign, rendered, script_json, visible
 from ragembed.eval.tokens.payload import payload
 from ragembed.explain.tokens import Compared
 
@@ -29,21 +26,18 @@ _TITLE = 80
 
 def render_tokens(compared: Compared, title: str = "") -> str:
     """The whole page; `title` says where the passage stands."""
-    style = "\n".join(asset(*where) for where in STYLES)
-    script = "\n".join(asset(*where) for where in SCRIPTS)
     asked = visible(compared.query.text[compared.query.prompt :])
     short = asked if len(asked) <= _TITLE else f"{asked[:_TITLE]}…"
-    page = Template(asset(HERE, "template.html")).substitute(
-        policy=policy(style, script),
-        style=style,
-        title=escape(f"Which words answer “{short}”"),
+    return rendered(
+        HERE,
+        STYLES,
+        SCRIPTS,
+        f"Which words answer “{short}”",
         query=foreign(short),
         where=foreign(visible(title)) if title else "",
         facts="".join(f"<div><dt>{word}</dt><dd>{fact}</dd></div>" for word, fact in _facts(compared)),
         data=script_json(payload(compared)),
-        script=script,
     )
-    return storable(page)
 
 
 def _facts(compared: Compared) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ragembed.embed.base import Dense
@@ -49,17 +49,13 @@ class BuiltInEmbedder(TransformerEmbedder):
 
     @property
     def options(self) -> EncoderOptions:
-        """How it is run."""
-        return EncoderOptions(
-            precision=self.precision,
-            max_length=self.max_length,
-            long=self.long,
-            overlap=self.overlap,
-            truncate_dim=self.truncate_dim,
-            strict=self.strict,
-            device=self.device,
-            batch=self.batch,
-        )
+        """How it is run: its own fields by their names, and for those that it does not have the model's ways."""
+        asked: dict[str, Any] = {
+            field.name: getattr(self, field.name)
+            for field in fields(EncoderOptions)
+            if hasattr(self, field.name)
+        }
+        return EncoderOptions(**asked)
 
     @property
     def in_context(self) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ragembed.embed.built_in import BuiltInEmbedder
 from ragembed.embed.model_files import find_model
-from ragembed.encoder.options import EncoderOptions
 
 
 @dataclass(eq=False, kw_only=True)
@@ -34,13 +33,3 @@ class HuggingFaceEmbedder(BuiltInEmbedder):
     def find(self) -> Path:
         """Where the model lies."""
         return find_model(self.target, download=self.download, embedder=self.name)
-
-    @property
-    def options(self) -> EncoderOptions:
-        """How it is run."""
-        return replace(
-            super().options,
-            normalize=self.normalize,
-            query_prompt=self.query_prompt,
-            document_prompt=self.document_prompt,
-        )

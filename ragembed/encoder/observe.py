@@ -17,7 +17,6 @@ from torch import Tensor
 from ragembed.encoder.attention.mask import Mask
 from ragembed.encoder.model import Attention, Encoder, Rotation
 from ragembed.encoder.packing import Packing
-from ragembed.encoder.positions import rotate
 from ragembed.errors import EmbeddingError
 
 Look = Callable[[int, Tensor], None]
@@ -64,11 +63,7 @@ def attention_weights(
 
     `bias` is ``(1, H, n, n)`` or None. What a query may not see has a weight of 0.
     """
-    q, k, _ = attention.qkv(x).unflatten(-1, (sum(attention.heads), -1)).split(attention.heads, dim=1)
-    if hasattr(attention, "query_norm"):
-        q, k = attention.query_norm(q), attention.key_norm(k)
-    if rotation is not None:
-        q, k = rotate(q, rotation), rotate(k, rotation)
+    q, k, _ = attention.project(x, rotation)
     k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # query head h goes with key head h // group
     scale = 1 / math.sqrt(q.shape[2]) if attention.scale is None else attention.scale
     logits = torch.einsum("ihd,jhd->hij", q, k) * scale

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ragembed.errors import SpecError, StoreError
 from ragembed.extras import require
-from ragembed.index.files import replacing
+from ragembed.index.files import replacing, unwritable
 
 SUFFIXES = (".npy", ".parquet")
 
@@ -36,31 +36,23 @@ def vector_file(path: Path, told: Mapping[str, str]) -> Iterator[Rows]:
     if path.suffix not in SUFFIXES:
         raise SpecError(f"{path} is no file of vectors", f"name a {' or '.join(SUFFIXES)} file")
     make = _npy if path.suffix == ".npy" else _parquet
-    with unwritten(path), replacing_file(path) as file, make(file, told) as rows:
+    with replacing_file(path) as file, make(file, told) as rows:
         yield rows
 
 
-def replacing_file(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+@contextlib.contextmanager
+def replacing_file(path: Path) -> Iterator[BinaryIO]:
     """`replacing` where `path` leads, also while others write the same file: who is done last has written it.
 
-    Raises `StoreError` for a folder, device or pipe, which a file would take the place of.
+    Raises `StoreError` where the disk does not take it, and for a folder, device or pipe, which a file would take the
+    place of.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise StoreError(f"{path} is there and is no file; it is as it was", "name another file")
-    return replacing(target, f".{secrets.token_hex(4)}")
-
-
-@contextlib.contextmanager
-def unwritten(path: Path) -> Iterator[None]:
-    """Turn what the system says about writing `path` as a whole into a `StoreError`."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written ({error.strerror or error}); it is as it was",
-            "check its folder, permissions and disk",
-        ) from error
+    with unwritable(path, "it is as it was; check its folder, permissions and disk"):
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise StoreError(f"{path} is there and is no file; it is as it was", "name another file")
+        with replacing(target, f".{secrets.token_hex(4)}") as file:
+            yield file
 
 
 @contextlib.contextmanager
