@@ -123,7 +123,7 @@ def _with_words(embedder: "Embedder", pipeline: "Pipeline") -> "Embedder":
     from ragembed.embed import EMBEDDERS
 
     copy = EMBEDDERS.create(embedder.spec)
-    copy.fit(_texts_of_index(pipeline))
+    copy.fit(_texts_of_index(pipeline, embedder.field))
     return copy
 
 
@@ -165,6 +165,6 @@ def _words_of_index(pipeline: "Pipeline", most: int) -> list[str]:
     return sorted(counts, key=lambda word: (-counts[word], word))[:most]
 
 
-def _texts_of_index(pipeline: "Pipeline") -> Iterator[str]:
+def _texts_of_index(pipeline: "Pipeline", field: str | None = None) -> Iterator[str]:
     with pipeline.store.snapshot() as catalog:
-        yield from catalog.all_embedded_texts()
+        yield from catalog.all_embedded_texts(field)

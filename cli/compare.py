@@ -44,7 +44,21 @@ def compare(
     ] = None,
     fusion: Annotated[
         list[str] | None,
-        typer.Option(metavar="SPEC", help="How hybrids join lists: rrf, rrf(k=20), combsum; repeatable."),
+        typer.Option(
+            metavar="SPEC",
+            help="How hybrids join lists: evidence, rrf(k=20), convex ...; repeatable. (default: evidence)",
+        ),
+    ] = None,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="What is done with the lists then, joined by '+'; repeatable."),
+    ] = None,
+    aggregate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="How chunks score their document: max, first, sum, mean(top=3); repeatable. (default: max)",
+        ),
     ] = None,
     run_file: Annotated[
         list[str] | None,
@@ -102,7 +116,9 @@ def compare(
     from ragembed.eval.compare.settings import Entry, Settings
     from ragembed.eval.systems import AnySystem, RunFile, grid
 
-    systems: list[AnySystem] = [*grid(embedder or (), chunker or (), index_type or (), fusion or ())]
+    systems: list[AnySystem] = [
+        *grid(embedder or (), chunker or (), index_type or (), fusion or (), steps or (), aggregate or ())
+    ]
     systems += [RunFile.parse(written) for written in run_file or ()]
     entries = [Entry(_load(name, split, allow_unknown), name, allow_unknown) for name in dataset]
     settings = Settings.make(measures or _measures(entries, run_file), k, seed=seed)

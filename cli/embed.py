@@ -39,6 +39,11 @@ def embed(
     from ragembed.embed.quantized import check_type
 
     maker = EMBEDDERS.create(embedder)
+    if maker.kind == "multi":
+        raise SpecError(
+            f"{embedder} gives a vector for each token, which no file of one vector a line can hold",
+            "index with it, or use its tokens() from Python",
+        )
     wanted = (".npz",) if maker.kind == "sparse" else (".npy", ".parquet")
     if output.suffix not in wanted:
         raise SpecError(
@@ -83,7 +88,7 @@ def _write(
     """Embed `blocks` into `output`; how many lines they had."""
     first = next(blocks, [])
     if not first:
-        raise ReadError(f"{name} is empty", "write one text per line")
+        raise ReadError(f"{'stdin' if name == '-' else name} is empty", "write one text per line")
     maker.adapt(first[:1000])
     blocks = chain([first], blocks)
     if maker.learns or maker.kind == "sparse":

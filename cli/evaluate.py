@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ragembed.cli.options import (
+    Aggregate,
     AllowUnknown,
     Chunker,
+    Fusion,
     Json,
+    Steps,
     note,
     print_json,
     progress_bar,
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 _FOLDER = {
     "split": "--split",
     "chunker": "--chunker",
+    "fusion": "--fusion",
+    "steps": "--steps",
+    "aggregate": "--aggregate",
     "measures": "--measures",
     "k": "--top-k",
     "run": "--run",
@@ -49,6 +55,9 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="Which set of judgements.")] = "test",
     chunker: Chunker = None,
+    fusion: Fusion = None,
+    steps: Steps = None,
+    aggregate: Aggregate = None,
     measures: Annotated[
         str, typer.Option(help="Names as ir-measures writes them, joined by commas.")
     ] = "nDCG@10,R@100",
@@ -93,7 +102,7 @@ def evaluate(
 ) -> None:
     """Measure how well an embedder, or another system's run, retrieves; or how good vectors are by themselves.
 
-    Documents are whole unless --chunker is given; then a document scores its best chunk (MaxP).
+    Documents are whole unless --chunker is given; then a document scores its best chunk (MaxP), or see --aggregate.
 
     A file, such as WS-353, STS-B, questions-words.txt or weat.json, is recognised by its first line.
     """
@@ -126,7 +135,16 @@ def evaluate(
         check_queries(query for query in collection.qrels if query in collection.queries)
     with progress_bar("indexing") as progress:
         result = evaluate_embedder(
-            collection, embedder, chunker, measures, k=k, timed=True, progress=progress
+            collection,
+            embedder,
+            chunker,
+            measures,
+            fusion=fusion,
+            steps=steps,
+            aggregate=aggregate,
+            k=k,
+            timed=True,
+            progress=progress,
         )
     try:
         if run is not None:

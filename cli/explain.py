@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragembed.cli.options import Json, Where, note, print_json, printable, refuse
+from ragembed.cli.options import Json, Steps, Where, note, print_json, printable, refuse
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,8 +37,9 @@ def explain(
     k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many hits.")] = 10,
     where: Where = None,
     fusion: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="How lists are joined: rrf, combsum. (default: rrf)")
+        str | None, typer.Option(metavar="SPEC", help="How lists are joined, as in ragembed query.")
     ] = None,
+    steps: Steps = None,
     tokens: Annotated[
         bool,
         typer.Option(
@@ -77,7 +78,8 @@ def explain(
     if tokens or passage is not None:
         from ragembed.cli._tokens import tell_tokens
 
-        refuse(context, {"k": "-k"}, "--tokens looks at one passage, that of the first hit or of --expected")
+        looks = "--tokens looks at one passage, that of the first hit or of --expected"
+        refuse(context, {"k": "-k", "steps": "--steps"}, looks)
         wanted = expected[0] if expected else None
         tell_tokens(context, query, index, wanted, where, fusion, passage, embedder, output, json)
         return
@@ -87,7 +89,7 @@ def explain(
             "give the folder of the index (-i INDEX), or with --tokens a text (--passage TEXT)"
         )
     with Pipeline.open(index) as pipeline:
-        found = pipeline.explain(query, expected[0] if expected else None, k, where, fusion)
+        found = pipeline.explain(query, expected[0] if expected else None, k, where, fusion, steps)
     if json:
         print_json(found.as_json())
     else:
@@ -144,7 +146,9 @@ def _table(steps: "tuple[Step, ...]") -> "list[Text]":
         return []
     rows = [("step", "rank", "of", "score", "")]
     for step in steps:
-        name = f"{step.step.replace('_', ' ')} {step.embedder or ''}".strip()
+        name = (
+            f"{'after' if step.step == 'step' else step.step.replace('_', ' ')} {step.embedder or ''}".strip()
+        )
         rank, score = str(step.rank or "-"), "-" if step.score is None else f"{step.score:.4g}"
         rows.append((name, rank, f"{step.of:,}", score, printable(step.chunk or "")))
     wide = [max(len(row[column]) for row in rows) for column in range(5)]
@@ -196,6 +200,8 @@ def _print_hit(console: "Console", hit: "ExplainedHit", found: "Explanation", wi
             (f"  {printable(str(heading))}" if heading else "", "dim"),
         )
     )
+    if found.steps is not None:
+        console.print(Text(f"   {_trail(hit)}"))
     for part in hit.parts:
         line = Text("   ")
         if len(found.lists) > 1:
@@ -211,6 +217,14 @@ def _print_hit(console: "Console", hit: "ExplainedHit", found: "Explanation", wi
         if part.method == "leave_one_out":
             for one in part.contributions[:_PIECES]:
                 console.print(Text.assemble(f"      {one.score:+.4f}  ", (_what(one), "yellow")))
+
+
+def _trail(hit: "ExplainedHit") -> str:
+    """Where the hit was before the steps, and after each of them."""
+    ranks = [f"rank {hit.first_rank}" if hit.first_rank else "not in the first list"]
+    ranks += [f"{rank} after {printable(name)}" for name, (rank, _) in hit.steps.items()]
+    stands = f"; stands for {len(hit.stands_for)} more" if hit.stands_for else ""
+    return ", ".join(ranks) + stands
 
 
 def _sum(part: "Part") -> "Text":

@@ -34,7 +34,10 @@ def index(
     embedder: Embedder = None,
     chunker: Chunker = None,
     index_type: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="How dense vectors are indexed. (default: flat)")
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="How vectors are searched: flat, hnsw_sq8, ivfpq ... (default: flat)"
+        ),
     ] = None,
     prune: Annotated[
         bool,

@@ -56,6 +56,27 @@ Where = Annotated[
     ),
 ]
 
+Fusion = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help="How the lists of several embedders are joined: evidence, rrf(k=20), convex ...;"
+        " auto: as tune learnt. (default: as tune learnt, else evidence)",
+    ),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option(metavar="SPEC", help="What is done with the list then, in that order, joined by '+'."),
+]
+
+Aggregate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help="How chunks score their document: max, first, sum, mean(top=3). (default: max)",
+    ),
+]
+
 
 def size_in_bytes(text: str, option: str) -> int:
     """A size such as ``500MB`` or ``2GiB`` in bytes."""

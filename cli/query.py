@@ -1,14 +1,27 @@
 """ragembed query: a question -> ranked passages, or many questions -> a TREC run."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ragembed.cli.options import Index, Json, Where, note, print_json, printable, tell_coverage
+from ragembed.cli.options import (
+    Aggregate,
+    Fusion,
+    Index,
+    Json,
+    Steps,
+    Where,
+    note,
+    print_json,
+    printable,
+    progress_bar,
+    refuse,
+    tell_coverage,
+)
 from ragembed.errors import QueryError
 
 if TYPE_CHECKING:
@@ -16,19 +29,25 @@ if TYPE_CHECKING:
 
     from ragembed.embed.coverage import Coverage
     from ragembed.pipeline import Pipeline
-    from ragembed.types import Hit
+    from ragembed.types import Chunk, Context, Hit
 
 _SHOWN = 800
 """Characters of a passage that are shown."""
+_NAMED = 5
+"""Chunks that are named where a hit stands for them."""
 
 
 def query(
+    context: typer.Context,
     index: Index,
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to search; '-' reads it from stdin.")
     ] = None,
     k: Annotated[int, typer.Option("-k", "--top-k", min=1, help="How many hits.")] = 10,
     where: Where = None,
+    fusion: Fusion = None,
+    steps: Steps = None,
+    aggregate: Aggregate = None,
     queries: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Queries as JSON Lines ({_id, text}) or as lines 'id<TAB>text'."),
@@ -47,13 +66,27 @@ def query(
         raise typer.BadParameter("give TEXT or --queries, not both")
     if queries is None and text is None and not sys.stdin.isatty():
         raise typer.BadParameter("TEXT is missing; '-' reads it from stdin")
+    if run is None:
+        refuse(context, {"aggregate": "--aggregate"}, "without --run the hits are chunks")
+    asked = _Asked(k, where, fusion, steps)
     with Pipeline.open(index) as pipeline:
         if queries is not None:
-            _batch(pipeline, queries, k, where, run, json)
+            _batch(pipeline, queries, asked, run, aggregate, json)
         elif text is None:
-            _converse(pipeline, k, where, json)
+            _converse(pipeline, asked, json)
         else:
-            _answer(pipeline, _stdin() if text == "-" else text, k, where, json)
+            _answer(pipeline, _stdin() if text == "-" else text, asked, json)
+        for doubt in pipeline.doubts():
+            note(doubt)
+
+
+class _Asked(NamedTuple):
+    """How every query is to be searched, as `Pipeline.search` takes it after the query."""
+
+    k: int
+    where: str | None
+    fusion: str | None
+    steps: str | None
 
 
 def _stdin() -> str:
@@ -62,9 +95,9 @@ def _stdin() -> str:
     return decode(sys.stdin.buffer.read()).text.strip()
 
 
-def _answer(pipeline: "Pipeline", text: str, k: int, where: str | None, json: bool) -> None:
+def _answer(pipeline: "Pipeline", text: str, asked: _Asked, json: bool) -> None:
     with _met(pipeline) as met:
-        hits = pipeline.search(text, k, where)
+        hits = pipeline.search(text, *asked)
     unknown = list(dict.fromkeys(word for each in met.values() for word in each.words))
     if unknown:
         note(f"no vector for: {', '.join(unknown)}")
@@ -75,7 +108,7 @@ def _answer(pipeline: "Pipeline", text: str, k: int, where: str | None, json: bo
         _print(pipeline, text, hits)
 
 
-def _converse(pipeline: "Pipeline", k: int, where: str | None, json: bool) -> None:
+def _converse(pipeline: "Pipeline", asked: _Asked, json: bool) -> None:
     note("type a query; an empty line or Ctrl-D ends")
     while True:
         try:
@@ -85,37 +118,66 @@ def _converse(pipeline: "Pipeline", k: int, where: str | None, json: bool) -> No
         if not text:
             return
         try:
-            _answer(pipeline, text, k, where, json)
+            _answer(pipeline, text, asked, json)
         except QueryError as error:
             note(f"error: {error}")
 
 
-def _batch(pipeline: "Pipeline", path: Path, k: int, where: str | None, run: Path | None, json: bool) -> None:
+def _batch(
+    pipeline: "Pipeline", path: Path, asked: _Asked, run: Path | None, aggregate: str | None, json: bool
+) -> None:
+    """Answer the queries of a file one after the other, so that memory holds only some of the answers."""
     from ragembed.datasets import read_queries
 
     texts = read_queries(path)
     if run is not None:
-        from ragembed.eval.runs import write_run
-
-        with _met(pipeline) as met:
-            answers = dict(zip(texts, pipeline.search_documents(list(texts.values()), k, where), strict=True))
-        tell_coverage(met.values())
-        write_run(run, answers)
-        hits = sum(len(answer) for answer in answers.values())
+        hits = _write_run(pipeline, texts, asked, run, aggregate)
         if json:
             print_json({"queries": len(texts), "hits": hits, "run": str(run)})
         else:
             print(f"{len(texts)} queries, {hits} hits: {run}")
         return
-    with _met(pipeline) as met:
-        answered = pipeline.search_many(list(texts.values()), k, where)
+    with _met(pipeline) as met, progress_bar("searching") as progress:
+        answered = pipeline.search_each(texts.values(), *asked)
+        for (identifier, text), found in zip(_watched(texts, progress), answered, strict=True):
+            if json:
+                print_json({"query_id": identifier, "query": text, "hits": [_plain(hit) for hit in found]})
+            else:
+                print(f"\n{identifier}: {text}")
+                _print(pipeline, text, found)
     tell_coverage(met.values())
-    for (identifier, text), found in zip(texts.items(), answered, strict=True):
-        if json:
-            print_json({"query_id": identifier, "query": text, "hits": [_plain(hit) for hit in found]})
-        else:
-            print(f"\n{identifier}: {text}")
-            _print(pipeline, text, found)
+
+
+def _write_run(
+    pipeline: "Pipeline", texts: dict[str, str], asked: _Asked, run: Path, aggregate: str | None
+) -> int:
+    """Write the documents found as they are found, and return how many; `run` is replaced when all are there."""
+    from ragembed.eval.runs import check_queries, write_answers
+
+    check_queries(texts)
+    hits = 0
+
+    def counted() -> Iterator[tuple[str, dict[str, float]]]:
+        nonlocal hits
+        answers = pipeline.documents_each(texts.values(), *asked, aggregate=aggregate)
+        for (identifier, _), answer in zip(_watched(texts, progress), answers, strict=True):
+            hits += len(answer)
+            yield identifier, answer
+
+    with _met(pipeline) as met, progress_bar("searching") as progress:
+        write_answers(run, counted())
+    tell_coverage(met.values())
+    return hits
+
+
+def _watched(
+    texts: dict[str, str], progress: Callable[[int, int, str], None] | None
+) -> Iterator[tuple[str, str]]:
+    """The queries with their ids; `progress` is told after each."""
+    for number, item in enumerate(texts.items(), 1):
+        yield item
+        if progress is not None:
+            progress(number, len(texts), "")
 
 
 @contextmanager
@@ -145,6 +207,24 @@ def _plain(hit: "Hit") -> dict[str, Any]:
             if len(hit.parts) > 1
             else {}
         ),
+        **(
+            {"steps": {name: {"rank": r, "score": s} for name, (r, s) in hit.steps.items()}}
+            if hit.steps
+            else {}
+        ),
+        **({} if hit.probability is None else {"probability": hit.probability}),
+        **({} if hit.context is None else {"context": _plain_context(hit.context)}),
+        **({"stands_for": list(hit.stands_for)} if hit.stands_for else {}),
+    }
+
+
+def _plain_context(context: "Context") -> dict[str, Any]:
+    return {
+        "start": context.start,
+        "end": context.end,
+        "text": context.text,
+        "gaps": [list(gap) for gap in context.gaps],
+        "chunks": list(context.chunks),
     }
 
 
@@ -156,7 +236,10 @@ def _print(pipeline: "Pipeline", text: str, hits: "list[Hit]") -> None:
         console.print("no hits")
     for hit in hits:
         console.print(_heading(hit))
-        console.print(_passage(pipeline, text, hit.chunk.text))
+        passage = _passage(pipeline, text, hit.chunk.text)
+        console.print(passage if hit.context is None else _in_context(hit.chunk, hit.context, passage))
+        if hit.stands_for:
+            console.print(_stands_for(hit.stands_for))
         console.print()
 
 
@@ -174,10 +257,31 @@ def _heading(hit: "Hit") -> "Text":
     heading = Text.assemble(
         (f"{hit.rank}. ", "bold"), (f"{hit.score:.4g}  ", "cyan"), (printable(place), "bold green")
     )
+    if hit.probability is not None:
+        heading.append(f"  {hit.probability:.0%}", "cyan")
     name = metadata.get("heading") or metadata.get("title")
     if name:
         heading.append(f"  {printable(str(name))}", "dim")
     return heading
+
+
+def _in_context(chunk: "Chunk", context: "Context", passage: "Text") -> "Text":
+    """The passage between what stands before and after it in its context, as much of each as of a passage."""
+    from rich.text import Text
+
+    before = context.text[: chunk.start - context.start]
+    after = context.text[chunk.end - context.start :]
+    text = Text("… " if len(before) > _SHOWN else "")
+    text.append(printable(before[-_SHOWN:]), "dim")
+    text.append_text(passage)
+    return text.append(printable(after[:_SHOWN]) + (" …" if len(after) > _SHOWN else ""), "dim")
+
+
+def _stands_for(ids: "tuple[str, ...]") -> "Text":
+    from rich.text import Text
+
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return Text(f"   stands for {', '.join(map(printable, ids[:_NAMED]))}{more}", "dim")
 
 
 def _passage(pipeline: "Pipeline", query: str, passage: str) -> "Text":

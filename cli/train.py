@@ -161,7 +161,7 @@ def train(
         asked = replace(asked, **_given(min_count=min_count))
         train_tokenizer_command(asked, files, output, force=force, json=json)
         return
-    trainer, reading = _asked(name, update)
+    trainer, reading = (asked, asked.default_reading()) if update is None else _inherited(update, name)
     given = {"dimension": dimension, "epochs": epochs, "window": window, "seed": seed, "workers": workers}
     trainer = _with(trainer, given)
     reading = replace(
@@ -194,16 +194,11 @@ def train(
             print(line)
 
 
-def _asked(name: str, update: Path | None) -> "tuple[Trainer, Reading]":
-    """What the spec `name` says, and where it says nothing the model to `update`, else the defaults."""
-    if update is not None:
-        from ragembed.embed.words.train.update import inherited
+def _inherited(update: Path, name: str) -> "tuple[Trainer, Reading]":
+    """What the spec `name` says, and where it says nothing the model to `update`."""
+    from ragembed.embed.words.train.update import inherited
 
-        return inherited(update, name)
-    from ragembed.embed.words.train import TRAINERS
-
-    trainer = TRAINERS.create(name)
-    return trainer, trainer.default_reading()
+    return inherited(update, name)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -118,7 +118,9 @@ def answer(
         indexed = time.perf_counter()
         cut = [replace(embedder.truncation) for embedder in pipeline.embedders]  # before queries are cut, too
         met = list(report.coverage.values())
-        found = pipeline.best_chunks(texts, depth, fusion=system.fusion)
+        found = pipeline.best_chunks(
+            texts, depth, fusion=system.fusion, steps=system.steps, aggregate=system.aggregate
+        )
         answered = time.perf_counter()
         run = {
             query: {document: score for document, (score, _) in best.items()}
@@ -126,11 +128,15 @@ def answer(
         }
         chunks_of = [{document: chunk for document, (_, chunk) in best.items()} for best in found]
         passages = _passages(pipeline, run, chunks_of, shown, shown_characters)
-        spans = retrieve_spans(_Fused(pipeline, system.fusion), judged, over_spans) if over_spans else {}
+        spans = retrieve_spans(_Searching(pipeline, system), judged, over_spans) if over_spans else {}
         chunks = []
         if any(map(needs_chunks, over_spans)):
             chunks = [Span(chunk.document_id, chunk.start, chunk.end) for chunk in pipeline.chunks()]
-        times = latency(texts, lambda text: pipeline.search(text, fusion=system.fusion)) if timed else None
+        times = None
+        if timed:
+            times = latency(
+                texts, lambda text: pipeline.search(text, fusion=system.fusion, steps=system.steps)
+            )
         info = pipeline.info()
     if cache is not None:
         cut.append(cache.tally.truncation)
@@ -191,14 +197,14 @@ def score(collection: Collection, answers: Answers, measures: Sequence[Measure])
 
 
 @dataclass(frozen=True, slots=True)
-class _Fused:
-    """A pipeline that always joins lists in one way."""
+class _Searching:
+    """A pipeline that always searches as one system does."""
 
     pipeline: Pipeline
-    fusion: str | None
+    system: System
 
     def search_many(self, queries: Sequence[str], k: int = 10) -> list[list[Hit]]:
-        return self.pipeline.search_many(queries, k, fusion=self.fusion)
+        return self.pipeline.search_many(queries, k, fusion=self.system.fusion, steps=self.system.steps)
 
 
 def _passages(

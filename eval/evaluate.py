@@ -24,6 +24,11 @@ class Evaluation:
     split: str
     embedder: str
     """The spec that was asked for, in canonical form."""
+    fusion: str | None
+    """How a hybrid's lists were joined; None where there is one list."""
+    steps: str | None
+    aggregate: str | None
+    """How chunks scored their documents; None where these were whole."""
     chunker: str
     measures: dict[str, float]
     queries: int
@@ -42,6 +47,9 @@ class Evaluation:
             "dataset": self.dataset,
             "split": self.split,
             "embedder": self.embedder,
+            **({"fusion": self.fusion} if self.fusion else {}),
+            **({"steps": self.steps} if self.steps else {}),
+            **({"aggregate": self.aggregate} if self.aggregate else {}),
             "chunker": self.chunker,
             "measures": self.measures,
             "queries": self.queries,
@@ -63,6 +71,9 @@ def evaluate_embedder(
     chunker: str | None = None,
     measures: str | Iterable[str | Measure] = "nDCG@10,R@100",
     *,
+    fusion: str | None = None,
+    steps: str | None = None,
+    aggregate: str | None = None,
     k: int | None = None,
     timed: bool = False,
     progress: Progress | None = None,
@@ -70,12 +81,12 @@ def evaluate_embedder(
     """Index `dataset` in a temporary folder, answer its judged queries with `k` documents each, and score them.
 
     `k` is 100 by default, or as deep as the measures look; 1,000, as at TREC, for a measure without a cutoff.
-    Documents stay whole unless a `chunker` is named; then a document scores its best chunk (MaxP). With `timed` the
-    latency of single queries is measured too.
+    Documents stay whole unless a `chunker` is named; then a document scores its best chunk (MaxP), or what `aggregate`
+    names. With `timed` the latency of single queries is measured too.
     """
     wanted = parse_measures(measures)
     k = depth(wanted, k)
-    system = System.make(embedder, chunker or "whole")
+    system = System.make(embedder, chunker or "whole", fusion=fusion, steps=steps, aggregate=aggregate)
     answers = answer(dataset, system, wanted, k, timed=timed, progress=progress)
     scores = score(dataset, answers, wanted)
     assert answers.cost is not None  # it has answered here
@@ -83,6 +94,9 @@ def evaluate_embedder(
         dataset=dataset.name,
         split=dataset.split,
         embedder=answers.embedder,
+        fusion=system.fusion,
+        steps=system.steps,
+        aggregate=system.aggregate,
         chunker=answers.chunker,
         measures=scores.means,
         queries=len(dataset.qrels),

@@ -17,6 +17,9 @@ _AWKWARD = re.compile(r"[\s\0]")
 """What no id may hold that goes through a file between white space, or through C."""
 GDEVAL_GAIN = 4
 """The largest gain of TREC's gdeval, which ir_measures asks for ERR and for nDCG with exponential gain."""
+_APART = ("NumRet",)
+"""Measures that ir_measures gets wrong beside one of judged documents only: it may then count just those, as the hashes
+of their names fall."""
 _FAILURES = (
     ArithmeticError, AssertionError, CalledProcessError, LookupError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
@@ -50,6 +53,15 @@ def compute(
 
 def _metrics(module: Any, measures: list[Any], judgements: Qrels, answers: Run) -> list[Any]:
     """What ir_measures computes. Raises `SpecError` with the first measure that fails."""
+    apart = [measure for measure in measures if measure.NAME in _APART]
+    if apart and len(measures) > 1:
+        rest = [measure for measure in measures if measure.NAME not in _APART]
+        return [
+            metric
+            for some in (*([one] for one in apart), rest)
+            if some
+            for metric in _metrics(module, some, judgements, answers)
+        ]
     try:
         return list(module.iter_calc(measures, judgements, answers))
     except _FAILURES as error:

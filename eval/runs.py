@@ -6,7 +6,7 @@ A line that begins with ``#`` is a comment, as for trec_eval 10.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +57,17 @@ def write_run(path: Path, run: Run, tag: str = "ragembed", k: int | None = None)
     trec_eval 9 and this package compare in float32, trec_eval 10 in float64, and so they all see one order.
     Raises `DatasetError` for an id or tag that is empty or holds white space, and for a NaN score.
     """
-    write_lines(path, _lines(run, _checked("tag", tag), k))
+    write_answers(path, run.items(), tag, k)
+
+
+def write_answers(
+    path: Path,
+    answers: Iterable[tuple[str, Mapping[str, float]]],
+    tag: str = "ragembed",
+    k: int | None = None,
+) -> None:
+    """`write_run` of (query, documents) that come one after the other, of which none is kept."""
+    write_lines(path, _lines(answers, _checked("tag", tag), k))
 
 
 def fits_run(run: Run) -> bool:
@@ -86,8 +96,8 @@ def _checked_query(query: str) -> str:
     return _checked("query id", query)
 
 
-def _lines(run: Run, tag: str, k: int | None) -> Iterator[str]:
-    for query, scores in run.items():
+def _lines(answers: Iterable[tuple[str, Mapping[str, float]]], tag: str, k: int | None) -> Iterator[str]:
+    for query, scores in answers:
         _checked_query(query)
         check_scores(query, scores)
         best = list(islice(ranked(scores), k))

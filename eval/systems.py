@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ragembed.chunk import CHUNKERS
-from ragembed.config import INDEX_TYPES
+from ragembed.config import check_index_type
 from ragembed.embed import EMBEDDERS
 from ragembed.errors import SpecError
+from ragembed.retrieve.aggregate import AGGREGATES
+from ragembed.retrieve.aggregate import DEFAULT as MAX
 from ragembed.retrieve.fusion import DEFAULT, FUSIONS
+from ragembed.retrieve.options import SearchOptions
 from ragembed.spec import parse_all
 
-_WHOLE, _FLAT = "whole", "flat"
+_WHOLE, _FLAT, _NONE = "whole", "flat", "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +30,25 @@ class System:
     index_type: str = _FLAT
     fusion: str | None = None
     """How a hybrid's lists are joined; None where there is one list."""
+    steps: str | None = None
+    """What is done with the list then."""
+    aggregate: str | None = None
+    """How the scores of its chunks become a document's; None where documents are whole."""
 
     @property
     def name(self) -> str:
         """``bm25+minilm @ recursive(tokens=128), rrf(k=20)``: what is not the default, after the embedder."""
         rest = [
             spec
-            for spec, default in ((self.index_type, _FLAT), (self.fusion or DEFAULT, DEFAULT))
+            for spec, default in (
+                (self.index_type, _FLAT),
+                (self.fusion or DEFAULT, DEFAULT),
+                (self.aggregate or MAX, MAX),
+            )
             if spec != default
         ]
         chunked = f" @ {self.chunker}" if self.chunker != _WHOLE else ""
-        return ", ".join([self.embedder + chunked, *rest])
+        return ", ".join([self.embedder + chunked, *rest, *([self.steps] if self.steps else [])])
 
     def to_json(self) -> dict[str, str | None]:
         """Plain JSON values."""
@@ -45,7 +56,13 @@ class System:
 
     @classmethod
     def make(
-        cls, embedder: str, chunker: str = _WHOLE, index_type: str = _FLAT, fusion: str | None = None
+        cls,
+        embedder: str,
+        chunker: str = _WHOLE,
+        index_type: str = _FLAT,
+        fusion: str | None = None,
+        steps: str | None = None,
+        aggregate: str | None = None,
     ) -> System:
         """Check the specs and put them in canonical form; raises `SpecError` for one that is wrong.
 
@@ -58,14 +75,18 @@ class System:
         names = [str(part.spec) for part in parts]
         if len(set(names)) < len(names):
             raise SpecError(f"embedder {embedder!r} names the same part twice", "name each part once")
-        if index_type not in INDEX_TYPES:
-            raise SpecError(f"unknown index type {index_type!r}", f"valid are: {', '.join(INDEX_TYPES)}")
+        index_type = check_index_type(index_type)
         joined = str(FUSIONS.create(fusion or DEFAULT).spec)
+        aggregated = str(AGGREGATES.create(aggregate or MAX).spec)
+        cut = str(CHUNKERS.create(chunker).spec)
+        taken = "+".join(str(step.spec) for step in SearchOptions(steps=steps).make_steps())
         return cls(
             "+".join(names),
-            str(CHUNKERS.create(chunker).spec),
+            cut,
             index_type,
             joined if len(names) > 1 else None,
+            taken or None,
+            aggregated if cut != _WHOLE else None,
         )
 
 
@@ -103,7 +124,8 @@ def system_from_json(values: dict[str, Any]) -> AnySystem:
     """Back from `to_json`, the specs checked anew."""
     if "run" in values:
         return RunFile(str(values["name"]), str(values["run"]))
-    return System.make(*(values[key] for key in ("embedder", "chunker", "index_type", "fusion")))
+    required = {key: values[key] for key in ("embedder", "chunker", "index_type", "fusion")}
+    return System.make(**required, steps=values.get("steps"), aggregate=values.get("aggregate"))
 
 
 def grid(
@@ -111,6 +133,8 @@ def grid(
     chunkers: Sequence[str] = (),
     index_types: Sequence[str] = (),
     fusions: Sequence[str] = (),
+    steps: Sequence[str] = (),
+    aggregates: Sequence[str] = (),
 ) -> list[System]:
     """Every combination, each once; documents stay whole where no chunker is named.
 
@@ -123,10 +147,20 @@ def grid(
             embedder, cut = written.strip(), list(chunkers) or [_WHOLE]
         else:
             cut = [own]
-        for chunker, index_type, fusion in product(cut, index_types or [_FLAT], fusions or [DEFAULT]):
-            system = System.make(embedder, chunker, index_type, fusion)
-            parts = frozenset(
-                map(str, parse_all(system.embedder))
-            )  # whatever their order, they answer the same
-            systems.setdefault((parts, system.chunker, system.index_type, system.fusion), system)
+        for chunker, index_type, fusion, taken, aggregate in product(
+            cut, index_types or [_FLAT], fusions or [DEFAULT], steps or [_NONE], aggregates or [MAX]
+        ):
+            system = System.make(embedder, chunker, index_type, fusion, taken, aggregate)
+            names = [str(part) for part in parse_all(system.embedder)]
+            weighted = "weights=" in (system.fusion or "")
+            parts = tuple(names if weighted else sorted(names))  # else they answer the same in any order
+            key = (
+                parts,
+                system.chunker,
+                system.index_type,
+                system.fusion,
+                system.steps,
+                system.aggregate,
+            )
+            systems.setdefault(key, system)
     return list(systems.values())

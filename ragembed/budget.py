@@ -8,7 +8,8 @@ LEAST_MEMORY = 1_000_000
 """Bytes below which no batch holds a page of text."""
 TEXT_SHARE = 1 / 32
 """Of the memory: text per commit. Text, tokens and sorting them take up to 24 bytes a character."""
-BATCH_CHUNKS = {"sparse": 50_000, "dense": 1_000}
-"""Chunks per commit; vectors of a transformer cost so much more that less of them may be lost."""
+BATCH_CHUNKS = {"sparse": 50_000, "dense": 1_000, "multi": 250}
+"""Chunks per commit; vectors of a transformer cost so much more that less of them may be lost,
+and one for each token takes two hundred times the memory."""
 MANY_SEGMENTS = 8
 """Segments at the end of the list that are joined while a run still goes on."""

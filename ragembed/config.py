@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ragembed.errors import CorruptError, SpecError, VersionError
+from ragembed.errors import CorruptError, VersionError
 from ragembed.spec import Spec, parse_all
 
-INDEX_TYPES = ("flat",)
 _MOST_DIMENSIONS = 1 << 24
 
 
@@ -47,8 +46,7 @@ class PipelineConfig:
     embedders: tuple[EmbedderRecord, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.index_type not in INDEX_TYPES:
-            raise SpecError(f"unknown index type {self.index_type!r}", f"valid are: {', '.join(INDEX_TYPES)}")
+        check_index_type(self.index_type)
 
     @property
     def parts(self) -> tuple[Spec, ...]:
@@ -76,6 +74,15 @@ class PipelineConfig:
             ) from error
 
 
+def check_index_type(spec: str) -> str:
+    """The spec of an index type in canonical form; raises `SpecError` for one that is wrong."""
+    if spec == "flat":  # what most are, without a further import
+        return spec
+    from ragembed.index.ann import ANN_TYPES
+
+    return str(ANN_TYPES.create(spec).spec)
+
+
 def _fits(values: object) -> bool:
     """Whether every value that a configuration must have is there, and of its type."""
     return (
@@ -99,7 +106,9 @@ def record_fits(record: object) -> bool:
         and (
             (record.get("kind") == "sparse" and dimension is None)
             or (
-                record.get("kind") == "dense" and type(dimension) is int and 0 < dimension <= _MOST_DIMENSIONS
+                record.get("kind") in ("dense", "multi")
+                and type(dimension) is int
+                and 0 < dimension <= _MOST_DIMENSIONS
             )
         )
     )

@@ -7,27 +7,23 @@ since or is gone, cannot be counted; how many these are is told.
 from __future__ import annotations
 
 import heapq
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragembed.index.content import document_digest
 from ragembed.ledger import TokenLedger
-from ragembed.read.base import ReadOptions, Source
+from ragembed.reread import documents_again
 from ragembed.tokens import Tokenizer, tokenizer
-from ragembed.types import Chunk, Document
+from ragembed.types import Chunk
 
 if TYPE_CHECKING:
     from ragembed.embed.base import Embedder
-    from ragembed.index.catalog import Catalog
-    from ragembed.index.records import FileRecord
     from ragembed.pipeline import Pipeline
 
 _AT_ONCE = 100
-"""Documents whose chunks are looked up together."""
+"""Losing documents kept beyond twice those that are asked for, before the list is cut."""
 
 
 @dataclass(slots=True)
@@ -57,12 +53,12 @@ class IndexLedger:
 
 def ledger_of(pipeline: Pipeline, most: int = 10) -> IndexLedger:
     """The ledger of an index, by the first of its embedders that has tokens of its own; `most`: length of `worst`."""
-    owner = next((one for one in pipeline.embedders if one.tokenizer_name), None)
+    owner = next((one for one in pipeline.embedders if one.tokenizer_name and one.field is None), None)
     counted = tokenizer((owner and owner.tokenizer_name) or "words")
     found = IndexLedger(counted.name)
     losing: list[tuple[int, str, TokenLedger]] = []
     with pipeline.store.snapshot() as catalog:
-        for document, chunks in _documents(catalog):
+        for document, chunks in documents_again(catalog):
             ledger = document_ledger(document.text, chunks, counted, _limit(owner))
             found.total += ledger
             found.documents += 1
@@ -104,42 +100,3 @@ def _union(first: np.ndarray, last: np.ndarray, size: int) -> int:
 
 def _limit(owner: Embedder | None) -> int | None:
     return None if owner is None else owner.max_tokens
-
-
-def _documents(catalog: Catalog) -> Iterator[tuple[Document, list[Chunk]]]:
-    """All that can be read again as they were indexed, with their chunks."""
-    for path, record in catalog.files().items():
-        group: list[Document] = []
-        for document in _read(path, record):
-            group.append(document)
-            if len(group) == _AT_ONCE:
-                yield from _known(catalog, group)
-                group = []
-        yield from _known(catalog, group)
-
-
-def _known(catalog: Catalog, group: Sequence[Document]) -> Iterator[tuple[Document, list[Chunk]]]:
-    ids = [document.id for document in group]
-    hashes, chunks = catalog.document_hashes(ids), catalog.chunks_of(ids)
-    for document in group:
-        if hashes.get(document.id, ("",))[0] == document_digest(document):
-            yield document, chunks.get(document.id, [])
-
-
-def _read(path: str, record: FileRecord) -> Iterator[Document]:
-    from ragembed.read import read
-
-    source = Source(path, record.id, record.size, record.mtime_ns, named=True)
-    try:
-        for item in read(source, _options(record)):
-            if isinstance(item, Document):
-                yield item
-    except OSError:
-        return
-
-
-def _options(record: FileRecord) -> ReadOptions:
-    """Those that the file was indexed with."""
-    given: dict[str, Any] = json.loads(record.options)
-    given |= {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
-    return ReadOptions(**given)

@@ -25,13 +25,19 @@ class TokenLedger:
     """How often one was embedded again, since windows or chunks overlap: work beside the sum."""
 
     def __post_init__(self) -> None:
-        if self.tokens != self.embedded + self.truncated + self.in_no_chunk or min(self.counts.values()) < 0:
+        told = self.embedded, self.truncated, self.in_no_chunk
+        if self.tokens != sum(told) or min(*told, self.repeated) < 0:
             raise ValueError(f"a ledger that does not add up: {self.counts}")
 
     def __add__(self, other: TokenLedger) -> TokenLedger:
         """Of both together."""
-        pairs = zip(self.counts.values(), other.counts.values(), strict=True)
-        return TokenLedger(*(mine + theirs for mine, theirs in pairs))
+        return TokenLedger(
+            self.tokens + other.tokens,
+            self.embedded + other.embedded,
+            self.truncated + other.truncated,
+            self.in_no_chunk + other.in_no_chunk,
+            self.repeated + other.repeated,
+        )
 
     @property
     def counts(self) -> dict[str, int]:

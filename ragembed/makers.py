@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,12 @@ from ragembed.errors import CorruptError, NotAnIndexError
 from ragembed.index.store import Store
 from ragembed.index.writer import Writer
 from ragembed.settle import SAMPLE, fitting_chunker, save_learnt, settle_embedder
+from ragembed.spec import Spec, parse_all
 
 if TYPE_CHECKING:
     from ragembed.chunk.base import Chunker
     from ragembed.embed.base import Embedder
+    from ragembed.index.content import Passage
 
 
 class Makers:
@@ -28,6 +30,8 @@ class Makers:
     def __init__(self, store: Store, config: PipelineConfig) -> None:
         self.store = store
         self.config = config
+        self.asked: tuple[str, ...] = ()
+        """Specs of the embedders as this run wants them, which give the same vectors; none: those of the index."""
         self.notes: list[str] = []
         """What a user should know of them; whoever tells it empties the list."""
         self._lock = threading.RLock()
@@ -51,7 +55,7 @@ class Makers:
         with self._lock:
             records = self.config.embedders
             if self._embedders is None or self._loaded_by != records:
-                specs = [record.spec for record in records] or [str(part) for part in self.config.parts]
+                specs = self._specs(records)
                 embedders = [EMBEDDERS.create(spec) for spec in specs]
                 try:
                     for record, embedder in zip(records, embedders, strict=False):
@@ -62,6 +66,13 @@ class Makers:
                     return self.loaded()  # a vacuum in another process has put it elsewhere meanwhile
                 self._embedders, self._loaded_by, self._checked = embedders, records, False
             return records, self._embedders
+
+    def _specs(self, records: Sequence[EmbedderRecord]) -> list[str]:
+        """Of the embedders: the index's, in the `ways` that this run wants."""
+        specs = [record.spec for record in records] or [str(part) for part in self.config.parts]
+        if len(self.asked) != len(specs):
+            return specs
+        return [in_the_ways_of(asked, spec) for asked, spec in zip(self.asked, specs, strict=True)]
 
     def check(self, *, thorough: bool = True) -> None:
         """Raise `IdentityError` where an embedder does not behave as it did when it made the index."""
@@ -84,7 +95,7 @@ class Makers:
             )
 
     def settle(
-        self, writer: Writer, texts: Callable[[Chunker], Iterable[str]]
+        self, writer: Writer, texts: Callable[[Chunker], Iterable[Passage]]
     ) -> tuple[Chunker, list[Embedder]]:
         """Chunker and embedders ready for use; before the first document, settle what their specs leave open."""
         from ragembed.chunk import CHUNKERS
@@ -100,7 +111,7 @@ class Makers:
         self.settle_by(writer, chunker, lambda: texts(chunker))
         return chunker, embedders
 
-    def settle_by(self, writer: Writer, chunker: Chunker, texts: Callable[[], Iterable[str]]) -> None:
+    def settle_by(self, writer: Writer, chunker: Chunker, texts: Callable[[], Iterable[Passage]]) -> None:
         """Settle the embedders of an index that has none yet by `texts`, chunks of `chunker`; by none, nothing."""
         from ragembed.chunk.probe import chunker_probe
 
@@ -139,12 +150,32 @@ class Makers:
             if record.folder is None:
                 continue
             embedder = embedder_of(record, self.store.folder)  # not the one that others search with meanwhile
-            if embedder.forget(writer.catalog.all_embedded_texts()):
+            if embedder.forget(writer.catalog.all_embedded_texts(embedder.field)):
                 folder = save_learnt(embedder, self.store.folder, number, again=True)
                 records[number] = replace(record, folder=folder, identity=record_identity(embedder))
                 notes.append(f"{embedder.name} forgot the words that only deleted documents had")
         if tuple(records) != self.config.embedders:
             self._save(writer, replace(self.config, embedders=tuple(records)))
+
+
+def vectors_of(embedder: str) -> str:
+    """A spec without the parameters that leave its vectors as they are."""
+    parts = []
+    for part in parse_all(embedder):
+        ways = EMBEDDERS.create(str(part)).ways
+        parts.append(str(replace(part, params=tuple(each for each in part.params if each[0] not in ways))))
+    return "+".join(parts)
+
+
+def in_the_ways_of(asked: str, spec: str) -> str:
+    """`spec` with those parameters of `asked` that say how its vectors are computed."""
+    ways = EMBEDDERS.create(spec).ways
+    if not ways:
+        return spec
+    wanted, made = Spec.parse(asked), Spec.parse(spec)
+    params = [(key, value) for key, value in made.params if key not in ways]
+    params += [(key, value) for key, value in wanted.params if key in ways]
+    return str(EMBEDDERS.create(str(replace(made, params=tuple(params)))).spec)
 
 
 def stored_config(store: Store) -> PipelineConfig:

@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ragembed.budget import LEAST_MEMORY, MANY_SEGMENTS, MEMORY
-from ragembed.config import PipelineConfig
+from ragembed.config import PipelineConfig, check_index_type
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.lexical import Lexical
 from ragembed.errors import IdentityError, QueryError, RagembedError, ReadError, SpecError
-from ragembed.index.content import is_storable
+from ragembed.index.content import Passage, is_storable
 from ragembed.index.files import folder_size
 from ragembed.index.merge import largest_merged
-from ragembed.index.schema import FORMAT_VERSION
+from ragembed.index.schema import ACCELERATORS, FORMAT_VERSION
 from ragembed.index.store import ChangedError, Store
 from ragembed.index.writer import Plan, Writer
-from ragembed.makers import Makers, stored_config
+from ragembed.makers import Makers, stored_config, vectors_of
 from ragembed.read.names import printable
+from ragembed.retrieve.learnt import SETTING, Learnt
+from ragembed.retrieve.options import SearchOptions
 from ragembed.retrieve.search import OutdatedError, Searcher
 from ragembed.settle import SAMPLE
 from ragembed.spec import parse_all
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
     from ragembed.explain.tokens import TokenExplanation
     from ragembed.filters import Condition, Where
     from ragembed.index.verify import Problem
+    from ragembed.optimize import Optimized
     from ragembed.read import Found
     from ragembed.read.base import ReadOptions
+    from ragembed.retrieve.ranking import Ranking
     from ragembed.sync import Progress, Syncer
     from ragembed.sync_report import SyncReport
 
@@ -95,7 +99,9 @@ class Pipeline:
         """Make a new, empty index in the folder `path`. The specs are checked before anything is made."""
         from ragembed.chunk import CHUNKERS
 
-        config = PipelineConfig(_canonical(embedder), str(CHUNKERS.create(chunker).spec), index_type)
+        config = PipelineConfig(
+            _canonical(embedder), str(CHUNKERS.create(chunker).spec), check_index_type(index_type)
+        )
         return cls(Store.create(Path(path), {"config": config.to_json(), "created": time.time()}), config)
 
     @classmethod
@@ -106,24 +112,35 @@ class Pipeline:
         chunker: str | None = None,
         index_type: str | None = None,
     ) -> Pipeline:
-        """Open an index. Specs, where given, must be the ones that it was made by."""
+        """Open an index. Specs, where given, must be the ones that it was made by.
+
+        What an embedder runs on (``batch``, ``device``, ``strict``) may differ, and holds while it is open.
+        """
         store = Store(Path(path))
         try:
             config = stored_config(store)
             settled = "+".join(record.spec for record in config.embedders)
+            wishes: tuple[str, ...] = ()
             if embedder is not None:
-                _same("embedder", _canonical(embedder), (config.embedder, settled), path)
+                wanted = _canonical(embedder)
+                if vectors_of(wanted) not in [
+                    vectors_of(made) for made in (config.embedder, settled) if made
+                ]:
+                    _same("embedder", wanted, (config.embedder,), path)
+                wishes = tuple(map(str, parse_all(wanted)))
             if chunker is not None:
                 from ragembed.chunk import CHUNKERS
 
                 asked = str(CHUNKERS.create(chunker).spec)
                 _same("chunker", asked, (config.chunker, config.settled_chunker), path)
             if index_type is not None:
-                _same("index type", index_type, (config.index_type,), path)
+                _same("index type", check_index_type(index_type), (config.index_type,), path)
         except RagembedError:
             store.close()
             raise
-        return cls(store, config)
+        opened = cls(store, config)
+        opened._makers.asked = wishes
+        return opened
 
     def discard_if_empty(self) -> None:
         """Close the index, and remove it where it holds no document."""
@@ -245,6 +262,7 @@ class Pipeline:
                 known = writer.catalog.documents_where(condition)
             if known:
                 writer.commit(Plan([], known, []), [])
+                self._after_update(writer)
             return len(known)
 
     def vacuum(self) -> Vacuumed:
@@ -253,6 +271,10 @@ class Pipeline:
         notes: list[str] = []
         with self._turn, self.store.writing() as writer:
             rows = len(writer.catalog.dead_rows())
+            if rows and writer.catalog.setting(ACCELERATORS):
+                from ragembed.accelerate import purge
+
+                purge(writer, self._makers.refresh())
             writer.compact(
                 [record.dimension for record in self._makers.refresh().embedders], largest_merged(MEMORY)
             )
@@ -260,6 +282,27 @@ class Pipeline:
             writer.sweep()
             writer.shrink()
         return Vacuumed(rows, before, folder_size(self.store.folder), notes)
+
+    def optimize(
+        self,
+        target_recall: float | None = None,
+        memory: int | None = None,
+        latency: float | None = None,
+        queries: Sequence[str] | None = None,
+        index_type: str | None = None,
+        progress: Progress | None = None,
+    ) -> Optimized:
+        """Choose an index type by measuring, build it beside the flat segments, and search through it from now on.
+
+        `target_recall` is the share of the 10 best hits of exact search that must be found (default: 0.95), `memory`
+        bounds the bytes held for searching, `latency` the seconds of one query by one thread. `queries` are what
+        users ask; without them, chunks that are left out of the structure stand for them. `index_type` names a type
+        instead of choosing one; ``flat`` goes back to exact search. Raises `QueryError` where no type does all that.
+        """
+        from ragembed.optimize import optimize
+
+        with self._turn:
+            return optimize(self, target_recall, memory, latency, queries, index_type, progress)
 
     def repair(self) -> list[Problem]:
         """Mend what `verify` finds, by embedding stored texts again; returns what was wrong."""
@@ -271,35 +314,124 @@ class Pipeline:
     # reading
 
     def search(
-        self, query: str, k: int = 10, where: Where | None = None, fusion: str | None = None
+        self,
+        query: str,
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+        steps: str | None = None,
     ) -> list[Hit]:
         """The k best chunks for `query`, best first; with `where` of those whose metadata meet it.
 
-        `fusion` names how the lists of several embedders are joined: ``rrf`` (the default), ``rrf(k=20)``,
-        ``combsum``.
+        `fusion` names how the lists of several embedders are joined, such as ``rrf(k=20)`` (default: as the index has
+        learnt, else ``evidence``), `steps` what is then done with the list, such as ``rm3+mmr(weight=0.7)``.
         """
-        return self.search_many([query], k, where, fusion)[0]
+        return self.search_many([query], k, where, fusion, steps)[0]
 
     def search_many(
-        self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+        steps: str | None = None,
     ) -> list[list[Hit]]:
         """The k best chunks for each of `queries`."""
         condition = _condition(where)
-        return self._searched(lambda searcher: searcher.search(queries, k, condition, fusion))
+        return self._searched(
+            lambda searcher: searcher.search(queries, k, condition, SearchOptions(fusion, steps))
+        )
+
+    def search_each(
+        self,
+        queries: Iterable[str],
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+        steps: str | None = None,
+    ) -> Iterator[list[Hit]]:
+        """As `search_many`, one query after the other, for more of them than memory holds the hits of.
+
+        All are answered by the index as it is at the first one; until the last, a vacuum by others has to wait.
+        """
+        condition = _condition(where)
+        options = SearchOptions(fusion, steps)
+        return self._streamed(lambda searcher: searcher.search_each(queries, k, condition, options))
 
     def search_documents(
-        self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+        steps: str | None = None,
+        *,
+        aggregate: str | None = None,
     ) -> list[dict[str, float]]:
-        """``{document_id: score}`` of the k best documents for each query, a document scoring its best chunk."""
+        """``{document_id: score}`` of the k best documents for each query, best first.
+
+        `aggregate` names how the scores of its chunks become a document's: ``max`` (the default), ``first``, ``sum``,
+        ``mean(top=3)``.
+        """
         condition = _condition(where)
-        return self._searched(lambda searcher: searcher.search_documents(queries, k, condition, fusion))
+        options = SearchOptions(fusion, steps, aggregate)
+        return self._searched(lambda searcher: searcher.search_documents(queries, k, condition, options))
+
+    def documents_each(
+        self,
+        queries: Iterable[str],
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+        steps: str | None = None,
+        *,
+        aggregate: str | None = None,
+    ) -> Iterator[dict[str, float]]:
+        """As `search_documents`, one query after the other; see `search_each`."""
+        condition = _condition(where)
+        options = SearchOptions(fusion, steps, aggregate)
+        return self._streamed(lambda searcher: searcher.documents_each(queries, k, condition, options))
 
     def best_chunks(
-        self, queries: Sequence[str], k: int = 10, where: Where | None = None, fusion: str | None = None
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        where: Where | None = None,
+        fusion: str | None = None,
+        steps: str | None = None,
+        *,
+        aggregate: str | None = None,
     ) -> list[dict[str, tuple[float, str]]]:
         """As `search_documents`, with the id of the best chunk: ``{document_id: (score, chunk_id)}``."""
         condition = _condition(where)
-        return self._searched(lambda searcher: searcher.best_chunks(queries, k, condition, fusion))
+        options = SearchOptions(fusion, steps, aggregate)
+        return self._searched(lambda searcher: searcher.best_chunks(queries, k, condition, options))
+
+    def rankings(
+        self,
+        queries: Iterable[str],
+        depth: int,
+        where: Where | None = None,
+        fusion: str | None = None,
+    ) -> Iterator[Ranking]:
+        """The rankings of `queries`, some at a time: each embedder's lists, and all else that hits are made of."""
+        condition = _condition(where)
+        options = SearchOptions(fusion)
+        return self._streamed(lambda searcher: searcher.rankings(queries, depth, condition, options))
+
+    @property
+    def learnt(self) -> Learnt | None:
+        """What labelled queries have taught the index (`ragembed tune`); None where that is nothing."""
+        with self.store.snapshot() as catalog:
+            return Learnt.of(catalog)
+
+    @learnt.setter
+    def learnt(self, learnt: Learnt | None) -> None:
+        values = None if learnt is None else learnt.to_json()
+        if learnt is not None and learnt.calibration is not None:
+            Learnt.from_json(values)  # what cannot be read back is not stored
+        with self._turn, self.store.writing() as writer:
+            writer.put_settings({SETTING: values})
 
     def explain(
         self,
@@ -308,6 +440,7 @@ class Pipeline:
         k: int = 10,
         where: Where | None = None,
         fusion: str | None = None,
+        steps: str | None = None,
     ) -> Explanation:
         """Why the k hits of `query` have their scores, and at which stage the document `expected` was lost.
 
@@ -318,7 +451,7 @@ class Pipeline:
         condition = _condition(where)
         return self._searched(
             lambda searcher: explain(
-                searcher, query, expected=expected, k=k, condition=condition, fusion=fusion
+                searcher, query, expected=expected, k=k, condition=condition, fusion=fusion, steps=steps
             )
         )
 
@@ -379,6 +512,8 @@ class Pipeline:
 
     def info(self) -> dict[str, Any]:
         """What the index holds and how it was made."""
+        from ragembed.index.ann.told import told
+
         self._makers.refresh()
         with self.store.snapshot() as catalog:
             segments = catalog.segments()
@@ -395,8 +530,15 @@ class Pipeline:
                     for record in segments
                 ],
                 "dead_rows": len(catalog.dead_rows()),
+                "accelerators": told(catalog),
+                **({"learnt": learnt.to_json()} if (learnt := Learnt.of(catalog)) else {}),
                 "bytes": folder_size(self.store.folder),
             }
+
+    def doubts(self) -> list[str]:
+        """A line on each embedder that searches so far have trusted less than fully; see docs/hybrid.md."""
+        searcher = self._searcher
+        return [] if searcher is None else searcher.doubts()
 
     @property
     def embedders(self) -> list[Embedder]:
@@ -424,6 +566,17 @@ class Pipeline:
                 if isinstance(error, OutdatedError):
                     self._makers.refresh()
 
+    def _streamed(self, search: Callable[[Searcher], Iterator[T]]) -> Iterator[T]:
+        """What `search` gives, begun anew while the index is changed under its first result."""
+
+        def begun(searcher: Searcher) -> tuple[list[T], Iterator[T]]:
+            results = search(searcher)
+            return list(itertools.islice(results, 1)), results
+
+        first, rest = self._searched(begun)
+        yield from first
+        yield from rest
+
     def _search(self) -> Searcher:
         with self._lock:
             if not self._makers.config.embedders:  # another process may have settled them by now
@@ -443,8 +596,6 @@ class Pipeline:
         *,
         overwrite: bool,
     ) -> SyncReport:
-        from ragembed.index.content import embedding_text
-
         started = time.perf_counter()
         with self._turn, self.store.writing() as writer:
             again: Iterable[Document] = documents
@@ -456,7 +607,7 @@ class Pipeline:
                     documents = itertools.chain(again, documents)
             syncer = self._syncer(
                 writer,
-                lambda chunker: (embedding_text(c.text, c.metadata) for d in again for c in chunker.chunk(d)),
+                lambda chunker: (Passage.of(chunk, d) for d in again for chunk in chunker.chunk(d)),
                 _budget(memory),
                 progress,
             )
@@ -466,7 +617,7 @@ class Pipeline:
     def _syncer(
         self,
         writer: Writer,
-        texts: Callable[[Chunker], Iterable[str]],
+        texts: Callable[[Chunker], Iterable[Passage]],
         memory: int,
         progress: Progress | None,
     ) -> Syncer:
@@ -476,7 +627,7 @@ class Pipeline:
 
         checked = False
 
-        def check(texts: Callable[[], Sequence[str]]) -> None:
+        def check(texts: Callable[[], Sequence[Passage]]) -> None:
             nonlocal checked
             if not self._makers.config.embedders:  # there was nothing to settle them by until now
                 self._makers.settle_by(writer, chunker, texts)
@@ -502,8 +653,19 @@ class Pipeline:
                 [record.dimension for record in self._makers.config.embedders], largest_merged(memory), fewest
             )
 
+    def _after_update(self, writer: Writer) -> Sequence[str]:
+        """Keep accelerators in step with what was written; returns what a user should know."""
+        config = self._makers.refresh()
+        if config.index_type == "flat" and not writer.catalog.setting(ACCELERATORS):
+            return ()
+        from ragembed.accelerate import after_update
+
+        return after_update(writer, config)
+
     def _finish(self, syncer: Syncer, started: float) -> SyncReport:
         self._merge(syncer.writer, syncer.memory, 2)
+        if syncer.report.added + syncer.report.updated + syncer.report.deleted:
+            syncer.report.notes.extend(self._after_update(syncer.writer))
         syncer.report.notes.extend(self._makers.notes)
         self._makers.notes = []
         syncer.report.seconds = time.perf_counter() - started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ragembed.index.files import EMBEDDERS, sync_tree, unwritable
 if TYPE_CHECKING:
     from ragembed.chunk.base import Chunker
     from ragembed.embed.base import Embedder
+    from ragembed.index.content import Passage
 
 SAMPLE = 1_000
 """Chunks that an embedder looks at to settle what its spec leaves open."""
@@ -25,29 +26,38 @@ _FEW = 256
 def settle_embedder(
     number: int,
     embedder: Embedder,
-    sample: Sequence[str],
-    texts: Callable[[], Iterable[str]],
+    sample: Sequence[Passage],
+    texts: Callable[[], Iterable[Passage]],
     folder: Path,
     notes: list[str],
 ) -> EmbedderRecord:
-    """Have an embedder adapt to the corpus and learn from it, and tell what it is then.
+    """Have an embedder adapt to the corpus, or to the field that it is for, and learn from it; tell what it is then.
 
     What it learns is saved below `folder`, that of the index; `notes` gets what the user should know.
     """
-    embedder.adapt(sample)
+    seen = list(_embedded(embedder, sample))
+    embedder.adapt(seen)
     if getattr(embedder, "download", False):
         vars(embedder)["download"] = False  # allowed now is not allowed to whoever opens the index
     learnt = None
     if embedder.learns:
-        if len(sample) < _FEW:
+        if len(seen) < _FEW:
             notes.append(
-                f"{embedder.name} has learnt from {len(sample)} chunks only, and keeps what it learnt:"
+                f"{embedder.name} has learnt from {len(seen)} chunks only, and keeps what it learnt:"
                 " index most of the documents in the first run"
             )
-        embedder.fit(texts())
+        embedder.fit(_embedded(embedder, texts()))
         learnt = save_learnt(embedder, folder, number)
     dimension = None if embedder.kind == "sparse" else embedder.dimension
     return EmbedderRecord(str(embedder.spec), embedder.kind, dimension, learnt, record_identity(embedder))
+
+
+def _embedded(embedder: Embedder, passages: Iterable[Passage]) -> Iterator[str]:
+    """What the embedder embeds of some chunks; those without its field say nothing."""
+    for passage in passages:
+        text = passage.embedded(embedder.field)
+        if embedder.field is None or text.strip():
+            yield text
 
 
 def save_learnt(embedder: Embedder, folder: Path, number: int, *, again: bool = False) -> str:
@@ -73,7 +83,8 @@ def fitting_chunker(spec: str, embedders: Sequence[Embedder]) -> Chunker:
     chunker = CHUNKERS.create(spec)
     changes: dict[str, Any] = {}
     names = {field.name for field in fields(chunker)}  # type: ignore[arg-type]
-    owner = next((embedder for embedder in embedders if embedder.tokenizer_name), None)
+    of_text = [embedder for embedder in embedders if embedder.field is None]
+    owner = next((embedder for embedder in of_text if embedder.tokenizer_name), None)
     if "tokenizer" in names and getattr(chunker, "tokenizer") == "auto":  # noqa: B009
         changes["tokenizer"] = owner.tokenizer_name if owner else "words"
         limit = owner.fitting_tokens if owner else None

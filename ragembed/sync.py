@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Siz
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from ragembed.budget import BATCH_CHUNKS, MEMORY, TEXT_SHARE
 from ragembed.chunk.base import Chunker
 from ragembed.embed.base import Dense, Embedder, checked_chunks, checked_vectors
 from ragembed.embed.coverage import added, coverages
 from ragembed.errors import EmbeddingError, RagembedError, ReadError, StoreError
-from ragembed.index.content import chunk_digest, document_digest, embedding_text, is_storable
+from ragembed.index.content import Passage, chunk_digest, document_digest, is_storable
 from ragembed.index.postings import PostingsBuilder
 from ragembed.index.records import FileRecord
 from ragembed.index.writer import Entry, Plan, Vectors, Writer
@@ -31,6 +33,7 @@ from ragembed.types import Document
 if TYPE_CHECKING:
     from ragembed.embed.cache import VectorCache
     from ragembed.embed.lexical import Lexical
+    from ragembed.embed.token_vectors import MultiVector
 
 Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and what is being worked on."""
@@ -52,7 +55,7 @@ class Syncer:
         embedders: Sequence[Embedder],
         progress: Progress | None = None,
         *,
-        check: Callable[[Callable[[], Sequence[str]]], None] = lambda texts: None,
+        check: Callable[[Callable[[], Sequence[Passage]]], None] = lambda texts: None,
         committed: Callable[[], None] = lambda: None,
         memory: int = MEMORY,
         cache: VectorCache | None = None,
@@ -331,7 +334,7 @@ class Syncer:
         plan = self._plan(batch.entries, batch.delete)
         vectors: list[Vectors] = []
         if plan.fresh and not self.writer.rehearsal:
-            self.check(functools.partial(_texts, plan))
+            self.check(functools.partial(_passages, plan))
             plan, vectors = self._embed(plan, batch)
         self.writer.commit(plan, vectors, batch.files, batch.forget)
         self.report.chunks += len(plan.fresh)
@@ -343,7 +346,8 @@ class Syncer:
         """Which chunks keep their vectors: none, where a vector depends on more than the chunk."""
         if any(embedder.in_context for embedder in self.embedders):
             return Plan(entries, delete, [[None] * len(entry.chunks) for entry in entries])
-        return self.writer.plan(entries, delete)
+        fields = sorted({embedder.field for embedder in self.embedders if embedder.field is not None})
+        return self.writer.plan(entries, delete, fields)
 
     def _embed(self, plan: Plan, batch: _Batch) -> tuple[Plan, list[Vectors]]:
         """The vectors of the plan's fresh chunks, and the plan less the documents that cannot be embedded."""
@@ -384,11 +388,13 @@ class Syncer:
         return failed
 
     def _vectors(self, plan: Plan) -> list[Vectors]:
-        texts = _texts(plan)
+        passages = _passages(plan)
         return [
-            _chunks_in_context(embedder, plan) if embedder.in_context else embed(embedder, texts, self.cache)
+            _chunks_in_context(embedder, plan)
+            if embedder.in_context
+            else embed(embedder, [each.embedded(embedder.field) for each in passages], self.cache)
             for embedder in self.embedders
-            if texts
+            if passages
         ]
 
     def _truncated(self) -> int:
@@ -416,9 +422,14 @@ class _Batch:
         self.characters += len(entry.document.text)
 
 
-def _texts(plan: Plan) -> list[str]:
-    """What is embedded of the plan's fresh chunks."""
-    return [embedding_text(chunk.text, chunk.metadata) for chunk in plan.fresh]
+def _passages(plan: Plan) -> list[Passage]:
+    """The plan's fresh chunks, as they are embedded."""
+    return [
+        Passage.of(chunk, entry.document)
+        for entry, rows in zip(plan.entries, plan.rows, strict=True)
+        for chunk, row in zip(entry.chunks, rows, strict=True)
+        if row is None
+    ]
 
 
 def _chunks_in_context(embedder: Embedder, plan: Plan) -> Dense:
@@ -428,12 +439,40 @@ def _chunks_in_context(embedder: Embedder, plan: Plan) -> Dense:
 
 
 def embed(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> Vectors:
-    """What a segment of `embedder` holds of `texts`: postings, or finite vectors (n, dimension)."""
+    """What a segment of `embedder` holds of `texts`: postings, or finite vectors (n, dimension).
+
+    A chunk without the field that the embedder is for has an empty text, and zeros for a vector.
+    """
     if embedder.kind == "sparse":
         builder = PostingsBuilder(cast("Lexical", embedder).analyzer)
         builder.add(texts)
         return builder.build()
+    if embedder.kind == "multi":
+        return _tokens(embedder, texts)
+    if embedder.field is None:
+        return _dense(embedder, texts, cache)
+    filled = [number for number, text in enumerate(texts) if text.strip()]
+    made = _dense(embedder, [texts[number] for number in filled], cache)
+    vectors = np.zeros((len(texts), made.shape[1]), np.float32)
+    vectors[filled] = made
+    return vectors
+
+
+def _dense(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None) -> Dense:
     return checked_vectors(embedder, texts) if cache is None else cache.embed(embedder, texts)
+
+
+def _tokens(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """The token vectors of `texts` as they are stored; of an empty one none."""
+    from ragembed.index.tokens import Tokens
+
+    several = cast("MultiVector", embedder)
+    filled = [number for number, text in enumerate(texts) if text.strip()]
+    found = several.tokens([texts[number] for number in filled])
+    sizes = np.zeros(len(texts), np.int64)
+    sizes[filled] = found.sizes
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    return Tokens(starts, several.codec.encode(found.vectors))
 
 
 def _counterpart(identifier: str, prefix: str, origin: FileRecord | None) -> str:
@@ -443,14 +482,14 @@ def _counterpart(identifier: str, prefix: str, origin: FileRecord | None) -> str
     return origin.id + identifier[len(prefix) :]
 
 
-def texts_of(sources: Iterable[Source], options: ReadOptions, chunker: Chunker) -> Iterator[str]:
-    """What would be embedded of `sources`, for embedders that learn; failures are reported when they are indexed."""
+def texts_of(sources: Iterable[Source], options: ReadOptions, chunker: Chunker) -> Iterator[Passage]:
+    """The chunks of `sources`, for embedders that learn; failures are reported when they are indexed."""
     from ragembed.read import read
 
     for source in sources:
         for item in read(source, options):
             if isinstance(item, Document):
-                yield from (embedding_text(chunk.text, chunk.metadata) for chunk in chunker.chunk(item))
+                yield from (Passage.of(chunk, item) for chunk in chunker.chunk(item))
 
 
 def _grouped(items: Iterable[Document], most: int, characters: int) -> Iterator[list[Document]]:

@@ -50,13 +50,40 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """A stretch of a document around a hit, put together from its chunks.
+
+    Law: ``len(text) == end - start``, and outside of `gaps` ``document.text[start:end]`` and `text` are the same. An
+    index stores the texts of chunks only; what lies between two chunks (white space mostly) it does not have, so there
+    `text` has a line break and blanks.
+    """
+
+    document_id: str
+    text: str
+    start: int
+    end: int
+    gaps: tuple[tuple[int, int], ...] = ()
+    """``(start, end)`` in the document of what no chunk holds."""
+    chunks: tuple[str, ...] = ()
+    """Ids of the chunks that it is made of, in order of their spans."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A retrieved chunk. A higher score is better; the rank starts at 1.
 
-    ``parts`` holds, for a hybrid search, each embedder's own ``(rank, score)`` under its spec.
+    ``parts`` holds, for a hybrid search, each embedder's own ``(rank, score)`` under its spec; ``steps`` the same after
+    each step that the search took with the list, in their order. ``context`` is what the steps `neighbours` and
+    `parent` fetched of its document, ``stands_for`` the ids of chunks that were hits and are none any more because
+    this one says the same (`collapse`) or has them in its context. ``probability``, where `ragembed tune` has taught
+    the index to tell, is that of its being relevant.
     """
 
     chunk: Chunk
     score: float
     rank: int
     parts: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    steps: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    context: Context | None = None
+    stands_for: tuple[str, ...] = ()
+    probability: float | None = None

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from ragembed import Document, Pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -42,3 +48,21 @@ def shared_fixtures() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the tests convert is kept with them, not in the user's cache."""
     os.environ["RAGEMBED_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Callable[[Sequence[str | Document], str, str], Pipeline]]:
+    """Makes an index of texts, as documents d0, d1 ..., or of the documents that are given."""
+    from ragembed import Document, Pipeline
+
+    with ExitStack() as stack:
+
+        def make(texts: Sequence[str | Document], embedder: str, chunker: str) -> Pipeline:
+            folder = tmp_path / f"{len(list(tmp_path.iterdir()))}.index"
+            pipeline = stack.enter_context(Pipeline.create(folder, embedder=embedder, chunker=chunker))
+            pipeline.add(
+                [t if isinstance(t, Document) else Document(f"d{i}", t) for i, t in enumerate(texts)]
+            )
+            return pipeline
+
+        yield make

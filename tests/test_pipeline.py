@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from ragembed import Document, Pipeline
 from ragembed.embed import EMBEDDERS, Dense, Embedder, Truncation
+from ragembed.embed.base import Kind
 from ragembed.errors import CorruptError, IdentityError, NotAnIndexError, QueryError, SpecError
 from ragembed.index.catalog import CATALOG_NAME, Catalog
 
@@ -273,7 +274,7 @@ def test_a_hybrid_fuses_the_ranks_of_its_parts(tmp_path: Path, other: str) -> No
             expected[document] = expected.get(document, 0.0) + 1 / (60 + rank)
     with Pipeline.create(tmp_path / "both", "+".join(specs), "whole") as both:
         both.add(FRUIT)
-        found = both.search("red small")
+        found = both.search("red small", fusion="rrf")
         assert {hit.chunk.document_id: hit.score for hit in found} == pytest.approx(expected)
         assert [hit.score for hit in found] == sorted(expected.values(), reverse=True)
         assert found[0].score == pytest.approx(2 / 61)  # first in both
@@ -347,7 +348,7 @@ class Short(Embedder):
     """Sees the first five characters of a text, and counts what it cuts off."""
 
     name: ClassVar[str] = "short"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
 
     cut: Truncation = field(default_factory=Truncation, init=False)
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ragembed import Document, Pipeline
 from ragembed.embed import EMBEDDERS
-from ragembed.embed.base import Dense, Embedder
+from ragembed.embed.base import Dense, Embedder, Kind
 from ragembed.index.verify import verify
 
 WORDS = ["apple", "banana", "cherry", "date", "elder", "fig", "grape", "hazel"]
@@ -201,7 +201,7 @@ class Picky(Embedder):
     """Vectors of a text's first two letters; NaN for texts with a question mark, failure for those with !."""
 
     name: ClassVar[str] = "picky"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     dimension: int = 2  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def embed(self, texts: list[str]) -> Dense:  # type: ignore[override]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragembed.eval.machine import machine as this_machine
+
+if TYPE_CHECKING:
+    from ragembed import Pipeline
+    from ragembed.eval.answers import Collection
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Where the real test collections lie, beside the checkout."""
@@ -90,3 +96,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             + " |"
         )
     print(flush=True)
+
+
+@contextlib.contextmanager
+def indexed(
+    collection: Collection, embedder: str, chunker: str = "whole", cache: Path | None = None
+) -> Iterator[Pipeline]:
+    """A collection in an index that is gone afterwards; vectors are looked up in the file `cache`, and kept there."""
+    from ragembed import Pipeline
+    from ragembed.embed.cache import VectorCache
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        VectorCache(cache.absolute()) if cache else contextlib.nullcontext() as vectors,
+        Pipeline.create(f"{folder}/index", embedder, chunker) as pipeline,
+    ):
+        pipeline.cache = vectors
+        pipeline.add(collection.documents)
+        yield pipeline

@@ -5,6 +5,8 @@ checkout of brandonstarxel/chunking_evaluation, its code scores the same chunks 
 own splitters; shown is the largest difference over all queries.
 
     python -m ragembed.eval.bench.spans [--theirs FOLDER] [--embedder bm25] [--chunker SPEC] [--data FOLDER]
+    python -m ragembed.eval.bench.spans --choose [--cache FILE]    every chunker with BM25, MiniLM and both, and which
+                                                                   is best on texts that it was not chosen by
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import fsum
 from pathlib import Path
+from statistics import fmean as mean
 
 from ragembed import Pipeline
 from ragembed.datasets import Dataset, load
 from ragembed.eval.bench import chroma
-from ragembed.eval.bench.harness import SHARED, machine, table
+from ragembed.eval.bench.harness import SHARED, indexed, machine, table
+from ragembed.eval.bootstrap import bootstrap_intervals
 from ragembed.eval.spans import evaluate_spans, retrieve_spans
 from ragembed.types import Document, Hit, Span
 
@@ -40,6 +45,16 @@ FAIR = "SpanPOmega(touching=false)"
 PINNED = ((800, 400), (300, 300))
 """Size and step of the windows on which a test holds the values of their code."""
 
+CHOICES = tuple(
+    f"{kind}(tokens={size}, overlap=0, tokenizer=words)"
+    for kind in ("fixed", "sentence", "recursive")
+    for size in (64, 128, 256)
+)
+EMBEDDERS = ("bm25", "minilm", "bm25+minilm")
+TOLD = ("SpanR@5", "SpanNDCG@5", "SpanR@4000c")
+CHOSEN_BY = "SpanNDCG@5"
+"""Recall at 5 chunks would choose the largest chunks, whatever they are good for."""
+
 Answers = dict[str, list[Span]]
 
 
@@ -52,13 +67,9 @@ class System:
     answers: Answers
 
 
-def ours(dataset: Dataset, spec: str, embedder: str) -> System:
+def ours(dataset: Dataset, spec: str, embedder: str, cache: Path | None = None) -> System:
     """A chunker of ours."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Pipeline.create(f"{folder}/index", embedder, spec) as pipeline,
-    ):
-        pipeline.add(dataset.documents)
+    with indexed(dataset, embedder, spec, cache) as pipeline:
         chunks = [Span(chunk.document_id, chunk.start, chunk.end) for chunk in pipeline.chunks()]
         return System(spec, chunks, retrieve_spans(pipeline, dataset.queries, MEASURES))
 
@@ -139,6 +150,50 @@ def show_scores(dataset: Dataset, systems: Sequence[System]) -> None:
     table(["chunker", "chunks", "mean characters", *MEASURES], rows)
 
 
+def show_choice(dataset: Dataset, cache: Path | None) -> None:
+    """Print every chunker with every embedder; then what the other texts choose for each text, and reach on it."""
+    values: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for embedder, chunker in product(EMBEDDERS, CHOICES):
+        system = ours(dataset, chunker, embedder, cache)
+        found = evaluate_spans(dataset.spans, system.answers, TOLD)
+        values[chunker, embedder] = found.per_query
+        print(chunker, embedder, *(f"{found.means[name]:.3f}" for name in TOLD), flush=True)
+    print()
+    header = [f"{embedder} {name}" for embedder in EMBEDDERS for name in TOLD]
+    rows = [
+        [
+            chunker,
+            *(f"{mean(values[chunker, each][name].values()):.3f}" for each in EMBEDDERS for name in TOLD),
+        ]
+        for chunker in CHOICES
+    ]
+    table(["chunker", *header], rows)
+    text_of = {query: spans[0].document for query, spans in dataset.spans.items()}
+    picked: dict[str, dict[str, float]] = {name: {} for name in TOLD}
+    rows = []
+    for text in sorted(set(text_of.values())):
+        inside = [query for query in text_of if text_of[query] == text]
+        outside = [query for query in text_of if text_of[query] != text]
+        best = max(values, key=lambda each: mean(values[each][CHOSEN_BY][query] for query in outside))
+        for name in TOLD:
+            picked[name].update({query: values[best][name][query] for query in inside})
+        rows.append(
+            [
+                text,
+                str(len(inside)),
+                *best,
+                *(f"{mean(picked[name][query] for query in inside):.3f}" for name in TOLD),
+            ]
+        )
+    everywhere = [f"{mean(picked[name].values()):.3f}" for name in TOLD]
+    rows.append(["all", str(len(text_of)), "as chosen by the others", "", *everywhere])
+    print(f"chosen by {CHOSEN_BY} on the other texts")
+    table(["text", "questions", "chunker", "embedder", *TOLD], rows)
+    for name in TOLD:
+        low, high = bootstrap_intervals(list(picked[name].values()))
+        print(f"{name} as chosen: 95 % interval {low:.3f} to {high:.3f}")
+
+
 def show_differences(peer: chroma.Theirs, dataset: Dataset, systems: Sequence[System]) -> None:
     """Print how far our values lie from those of their code, at most, and the seconds that both took."""
     rows: list[list[object]] = []
@@ -170,10 +225,15 @@ def main() -> None:
     parser.add_argument("--theirs", type=Path, help="a checkout of brandonstarxel/chunking_evaluation")
     parser.add_argument("--embedder", default="bm25", help="what retrieves")
     parser.add_argument("--chunker", action="append", help="instead of those compared; may be repeated")
+    parser.add_argument("--choose", action="store_true", help="every chunker with every embedder")
+    parser.add_argument("--cache", type=Path, help="file that keeps vectors for the next time")
     parser.add_argument("--data", type=Path, default=SHARED, help="folder of the test collections")
     arguments = parser.parse_args()
     print(machine("ragembed"), end="\n\n")
     dataset = load(arguments.data / "chunking_eval")
+    if arguments.choose:
+        show_choice(dataset, arguments.cache)
+        return
     print(f"{len(dataset.spans)} queries, {arguments.embedder}", flush=True)
     systems = [ours(dataset, spec, arguments.embedder) for spec in arguments.chunker or CHUNKERS]
     peer = chroma.Theirs(arguments.theirs, dataset.spans) if arguments.theirs else None

@@ -10,12 +10,12 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from ragembed.embed import EMBEDDERS
-from ragembed.embed.base import Dense, Embedder, normalized
+from ragembed.embed.base import Dense, Embedder, Kind, normalized
 
 DIMENSION = 384
 
@@ -25,7 +25,7 @@ class Stored(Embedder):
     """Looks vectors up in the folder `target`."""
 
     name: ClassVar[str] = "stored"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     target: str
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -47,13 +48,17 @@ class Chunker(ABC):
         """
         return ""
 
+    def above(self, document: Document, path: Sequence[str], start: int) -> str:
+        """What is put before the chunk of `document` that begins at `start`: `context`, which knows the headings."""
+        return self.context(path)
+
     def chunk(self, document: Document) -> Iterator[Chunk]:
         """Chunks of `document` in order; ``document.text[c.start:c.end] == c.text`` holds for each.
 
         Their metadata says where they are, as far as the reader told: ``line`` and ``page`` (both from 1) and
-        ``heading`` (the titles above, joined by `` > ``), and under ``context`` what `context` gives.
+        ``heading`` (the titles above, joined by `` > ``), and under ``context`` what `above` gives.
         """
-        place = _Place(document, self.headings(document), self.context)
+        place = _Place(document, self.headings(document), functools.partial(self.above, document))
         text, document_id = document.text, document.id
         for number, (start, end) in enumerate(self.spans(document)):
             chunk_id = f"{document_id}::{number}"
@@ -75,7 +80,7 @@ class _Place:
     """Where in its source a chunk begins. It only moves forward, so that all moves together are linear."""
 
     def __init__(
-        self, document: Document, headings: Sequence[Heading], context: Callable[[Sequence[str]], str]
+        self, document: Document, headings: Sequence[Heading], above: Callable[[Sequence[str], int], str]
     ) -> None:
         metadata = document.metadata
         self.text = document.text
@@ -86,12 +91,12 @@ class _Place:
             pages if isinstance(pages, list) and all(type(p) is int for p in pages) else []
         )
         self.headings = headings
-        self.context = context
+        self.above = above
         self.passed = 0
         self.open: list[Heading] = []
         self.path: list[str] = []
         """Titles of the sections that are open here, from the outermost to the innermost."""
-        self.known = self.line is not None or bool(self.pages) or bool(headings) or bool(context([]))
+        self.known = self.line is not None or bool(self.pages) or bool(headings) or bool(above([], -1))
 
     def metadata(self, start: int) -> dict[str, Any]:
         """Line, page, headings and context at `start`, each where it is known; starts must not decrease."""
@@ -105,7 +110,7 @@ class _Place:
         self.enter_sections(start)
         if self.path:
             found["heading"] = " > ".join(self.path)
-        context = self.context(self.path)
+        context = self.above(self.path, start)
         if context:
             found["context"] = context
         return found

@@ -28,13 +28,13 @@ class Markdown(Recursive):
 
     name: ClassVar[str] = "markdown"
 
+    prefix: str = "headings"
+    """As of every chunker with a size; here the headings are what it cuts by."""
+
     def headings(self, document: Document) -> Sequence[Heading]:
         if "headings" in document.metadata:
             return super().headings(document)
         return outline(document.text).headings
-
-    def context(self, path: Sequence[str]) -> str:
-        return " > ".join(path)
 
     def spans(self, document: Document) -> Iterator[Span]:
         text = document.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ragembed.chunk.base import Chunker, Span
@@ -13,6 +13,7 @@ from ragembed.errors import SpecError
 from ragembed.tokens import tokenizer
 from ragembed.types import Document
 
+_PREFIXES = ("none", "title", "headings", "both")
 _AT_MOST_ONE_PER_CHARACTER = ("words", "characters")
 
 
@@ -26,8 +27,15 @@ class Sized(Chunker):
     """Most tokens at a chunk's end that the next chunk repeats; at most half of `tokens`."""
     tokenizer: str = "auto"
     """What counts tokens (see `ragembed.tokens`); ``auto``: the embedder's own in a pipeline, else words."""
+    prefix: str = "none"
+    """What is put above a chunk when it is embedded: the document's ``title``, the ``headings`` that the chunk stands
+    under, ``both``, or ``none``."""
 
     def __post_init__(self) -> None:
+        if self.prefix not in _PREFIXES:
+            raise SpecError(
+                f"chunker {self.name} has prefix={self.prefix}", f"valid are: {', '.join(_PREFIXES)}"
+            )
         if self.tokens < 1:
             raise SpecError(f"chunker {self.name} has tokens={self.tokens}", "give at least 1")
         if self.overlap < 0:
@@ -44,6 +52,19 @@ class Sized(Chunker):
             start, end = trimmed(document.text, 0, len(document.text))
             return [(start, end)] if start < end else []
         return pack(document.text, self.ruler(document.text), self.cut, self.resume)
+
+    def above(self, document: Document, path: Sequence[str], start: int) -> str:
+        """As `prefix` says; a title is not repeated where the text begins with it, or the headings do."""
+        headings = list(path) if self.prefix in ("headings", "both") else []
+        title = document.metadata.get("title")
+        if (
+            self.prefix in ("title", "both")
+            and isinstance(title, str)
+            and title not in headings[:1]
+            and not (start >= 0 and document.text.startswith(title, start))
+        ):
+            headings.insert(0, title)
+        return " > ".join(headings)
 
     @property
     def unit(self) -> str:

@@ -23,6 +23,7 @@ EMBEDDERS: Registry[Embedder] = Registry(
         "glove": "ragembed.embed.words.embedders:GloVe",
         "fasttext": "ragembed.embed.words.embedders:FastText",
         "elmo": "ragembed.embed.elmo.embedder:ElmoEmbedder",
+        "colbert": "ragembed.embed.colbert:ColbertEmbedder",
         "hf": "ragembed.embed.hugging_face:HuggingFaceEmbedder",
         "st": "ragembed.embed.sentence_transformers:SentenceTransformersEmbedder",
         "minilm": "ragembed.embed.minilm:MiniLM",

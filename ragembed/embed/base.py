@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Dense = NDArray[np.float32]
 """``(n, dimension)``, C-contiguous."""
+Kind = Literal["dense", "sparse", "multi"]
+"""What a text becomes: one vector, weights of terms, or a vector for each token."""
 
 
 @dataclass(slots=True)
@@ -39,15 +41,25 @@ class Truncation:
     tokens: int = 0
 
 
+@dataclass(eq=False, kw_only=True)
 class Embedder(ABC):
     """Turns texts into vectors. Subclasses are dataclasses whose fields are the spec's parameters."""
 
+    field: str | None = None
+    """The field of a chunk's or its document's metadata, such as ``title``, that an index embeds by it; none: the text.
+    A chunk that has no such field is not found by it."""
+
     name: ClassVar[str]
-    kind: ClassVar[Literal["dense", "sparse"]]
+    kind: ClassVar[Kind]
     learns: ClassVar[bool] = False
     """Whether `fit` must see the corpus before anything can be embedded."""
+    nats: ClassVar[float] = 0.5
+    """What a difference of scores says for a document, in logarithms of odds for each standard deviation of the scores
+    that an index's chunks have with each other, where a search joins several embedders (docs/hybrid.md)."""
     costly: ClassVar[bool] = False
     """Whether embedding takes so long that looking a vector up is worth while."""
+    ways: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that say how vectors are computed, and leave them what they are: each run may have others."""
 
     @property
     @abstractmethod
@@ -184,20 +196,21 @@ class Embedder(ABC):
         """Read back what `save_state` wrote; nothing by default."""
 
 
-def as_dense(vectors: Any, rows: int, dimension: int, who: str) -> Dense:
-    """`vectors` as C-contiguous float32 ``(rows, dimension)``; a wrong shape, NaN or infinity is an error."""
+def as_dense(vectors: Any, rows: int, dimension: int, who: str, remedy: str = "check that text") -> Dense:
+    """`vectors` as C-contiguous float32 ``(rows, dimension)``; a wrong shape, NaN or infinity is an error.
+
+    `remedy`: against numbers that are not finite.
+    """
     array = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.shape != (rows, dimension):
         raise EmbeddingError(
             f"embedder {who} gave vectors of shape {array.shape} where {(rows, dimension)} is expected",
             "the embedder is broken, or its files belong to another model",
         )
-    finite = np.isfinite(array).all(axis=1)
+    finite = np.isfinite(array)
     if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
-        raise EmbeddingError(
-            f"embedder {who} gave NaN or infinity for text {row} of {rows}", "check that text"
-        )
+        row = int(np.flatnonzero(~finite.all(axis=1))[0])
+        raise EmbeddingError(f"embedder {who} gave NaN or infinity for text {row} of {rows}", remedy)
     return array
 
 

@@ -23,7 +23,8 @@ class BuiltInEmbedder(TransformerEmbedder):
     """A checkpoint in `ragembed.encoder`."""
 
     packages: ClassVar[tuple[str, ...]] = ("torch", "tokenizers")
-    indifferent: ClassVar[frozenset[str]] = frozenset({"batch", "device", "download", "strict", "precision"})
+    ways: ClassVar[frozenset[str]] = TransformerEmbedder.ways | {"strict"}
+    indifferent: ClassVar[frozenset[str]] = ways | {"precision"}
     """The precision is a key of the identity by itself, which ``auto`` leaves open."""
 
     precision: str = "auto"
@@ -59,8 +60,8 @@ class BuiltInEmbedder(TransformerEmbedder):
 
     @property
     def in_context(self) -> bool:
-        """With ``long=late``."""
-        return self.long == "late"
+        """With ``long=late``, unless it is for a field, which lies in no document."""
+        return self.long == "late" and self.field is None
 
     def embed_chunks(self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]) -> Dense:
         """Pooled from the vectors of their documents' tokens."""

@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ragembed.embed.base import Kind
 from ragembed.embed.terms import TermEmbedder
 from ragembed.embed.weighting import (
     BM25Weighting,
@@ -46,7 +47,8 @@ class _Learnt:
 class Lexical(TermEmbedder):
     """Sparse vectors over the terms of an `Analyzer`, weighted by a `Weighting`."""
 
-    kind: ClassVar[Literal["dense", "sparse"]] = "sparse"
+    kind: ClassVar[Kind] = "sparse"
+    nats: ClassVar[float] = 3.0
 
     _learnt: _Learnt | None = field(default=None, init=False, repr=False)
 

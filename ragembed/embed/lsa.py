@@ -18,12 +18,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragembed.embed.base import Dense, normalized
+from ragembed.embed.base import Dense, Kind, normalized
 from ragembed.embed.svd import truncated_svd
 from ragembed.embed.terms import TermEmbedder, check_at_least_one
 from ragembed.errors import EmbeddingError
@@ -64,7 +64,7 @@ class LSA(TermEmbedder):
     """
 
     name: ClassVar[str] = "lsa"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     learns: ClassVar[bool] = True
 
     dimension: int = 256  # pyright: ignore[reportIncompatibleMethodOverride]  # a field in a property's place

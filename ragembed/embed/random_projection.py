@@ -15,11 +15,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from ragembed.embed.base import Dense, normalized
+from ragembed.embed.base import Dense, Kind, normalized
 from ragembed.embed.terms import TermEmbedder, check_at_least_one
 
 _TERMS = 4096
@@ -31,7 +31,7 @@ class RandomProjection(TermEmbedder):
     """Random signs per term, from a hash of the term, so that nothing is fitted, stored or shared."""
 
     name: ClassVar[str] = "random-projection"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
 
     dimension: int = 512  # pyright: ignore[reportIncompatibleMethodOverride]  # a field in a property's place
     """Length of a vector; the error falls with its square root."""

@@ -45,7 +45,7 @@ class Options:
     document_prompt: str | None = None
 
 
-_LOADING = threading.Lock()
+LOADING = threading.Lock()
 """Held while loggers and warnings are set aside, which are the whole process's."""
 
 
@@ -68,7 +68,7 @@ class StModel:
         # tokenizers of transformers fail when two threads use them at once ("Already borrowed")
         self._turn = threading.Lock()
         fault, remedy = f"the model in {folder} does not load", "check its files and the device"
-        with _LOADING, _quiet(), _explained(fault, remedy):
+        with LOADING, quiet(), explained(fault, remedy):
             self._model = _counting_class(library.SentenceTransformer, self.truncation)(
                 str(folder),
                 device=options.device,
@@ -107,7 +107,7 @@ class StModel:
 
     def _encode(self, texts: list[str], role: Role) -> Any:
         encode = self._model.encode_query if role == "query" else self._model.encode_document
-        with self._turn, _explained("the model fails on these texts", "try a smaller batch, or device=cpu"):
+        with self._turn, explained("the model fails on these texts", "try a smaller batch, or device=cpu"):
             return encode(
                 texts,
                 prompt=self.prompts[role],
@@ -158,7 +158,7 @@ def _lost_tokens(model: Any, texts: Sequence[str], features: Any, prompt: str) -
 
 
 @contextmanager
-def _explained(fault: str, remedy: str) -> Iterator[None]:
+def explained(fault: str, remedy: str) -> Iterator[None]:
     """What the libraries raise, as an `EmbeddingError` of one line."""
     from safetensors import SafetensorError
 
@@ -177,7 +177,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hold the libraries' progress bars, log lines and warnings back; afterwards all is as it was."""
     transformers = importlib.import_module("transformers.utils.logging")
     hub = importlib.import_module("huggingface_hub.utils")

@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
-from ragembed.embed.base import Dense, Embedder, Truncation, hash_files
+from ragembed.embed.base import Dense, Embedder, Kind, Truncation, hash_files
 from ragembed.embed.model_files import tokenizer_files, tokenizer_folder, weights_hash
 from ragembed.embed.model_settings import (
     Role,
@@ -67,12 +67,14 @@ class Model(Protocol):
 class TransformerEmbedder(Embedder):
     """What embedders share that run a transformer from a folder. The model is loaded on first use."""
 
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
+    nats: ClassVar[float] = 3.5
     costly: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]]
     """Those that decide what the model computes."""
-    indifferent: ClassVar[frozenset[str]] = frozenset({"batch", "device", "download"})
-    """Parameters that leave the vectors as they are."""
+    ways: ClassVar[frozenset[str]] = frozenset({"batch", "device", "download"})
+    indifferent: ClassVar[frozenset[str]] = ways
+    """Parameters that the recorded spec leaves out: `ways`, and what is recorded by itself."""
     precision: str
     """What numbers are computed in; ``auto`` leaves it to the machine."""
 

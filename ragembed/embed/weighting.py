@@ -57,7 +57,13 @@ class Weighting(ABC):
         self, counts: NDArray[np.float64], idf: NDArray[np.float64], bounds: NDArray[np.int64]
     ) -> Doubles:
         """Weights of query terms: query i has the entries ``bounds[i]:bounds[i+1]``; idf 0 means an unknown term."""
-        weights = self.query_counts(counts) * idf
+        return self.query_of_weights(self.query_counts(counts), idf, bounds)
+
+    def query_of_weights(
+        self, weights: NDArray[np.float64], idf: NDArray[np.float64], bounds: NDArray[np.int64]
+    ) -> Doubles:
+        """As `query`, of what `query_counts` gives, or of weights that come from elsewhere."""
+        weights = weights * idf
         if self.cosine:
             sizes = np.diff(bounds)
             squares = np.bincount(np.repeat(np.arange(len(sizes)), sizes), weights * weights, len(sizes))

@@ -44,8 +44,11 @@ class Projection(nn.Module):  # type: ignore[misc]
         return found
 
 
-def load_dense(part: Path, before: int) -> Projection | nn.Linear:
-    """The layer in the folder `part`, behind vectors of `before` numbers; an `nn.Linear` where it is no more."""
+def load_dense(part: Path, before: int, of: str = _INPUT) -> Projection | nn.Linear:
+    """The layer in the folder `part`, behind vectors of `before` numbers; an `nn.Linear` where it is no more.
+
+    `of` says, by the name in a file, what its vectors are those of: ``sentence_embedding`` or ``token_embeddings``.
+    """
     settings = read_settings(part / "config.json")
     named = settings.get("activation_function", "torch.nn.Tanh")
     if not str(named).startswith("torch.nn.") or named.rpartition(".")[2] not in ACTIVATIONS:
@@ -54,7 +57,7 @@ def load_dense(part: Path, before: int) -> Projection | nn.Linear:
             f"use it through st:; known are: {', '.join(ACTIVATIONS)}",
         )
     for key in ("module_input_name", "module_output_name"):
-        if settings.get(key) not in (None, _INPUT):
+        if settings.get(key) not in (None, of):
             raise EmbeddingError(f"{part} has a {key}, {settings[key]}", "use it through st:")
     try:
         layer = Projection(settings)

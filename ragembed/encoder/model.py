@@ -107,7 +107,7 @@ class Layer(nn.Module):  # type: ignore[misc]
         else:
             found = self.attention(self.attention_norm(x), packing, rotation, biases)
             x = x + (self.attention_norm_after(found) if self.place == "sandwich" else found)
-        if len(x) <= 2 * _ROWS:
+        if x.shape[0] <= 2 * _ROWS:
             return self.after_attention(x)
         return torch.cat([self.after_attention(rows) for rows in x.split(_ROWS)])
 
@@ -131,6 +131,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         self.out = nn.Linear(
             config.num_heads * config.head_dim, config.hidden_size, bias=config.attention_bias
         )
+        self.qk_norm = config.qk_norm
         if config.qk_norm:
             self.query_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
             self.key_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
@@ -143,7 +144,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         biases: Mapping[int, Tensor | None],
     ) -> Tensor:
         """``(T, D)`` -> ``(T, D)``."""
-        if len(x) <= 2 * _ROWS:
+        if x.shape[0] <= 2 * _ROWS:
             q, k, v = self.project(x, rotation)
         else:
             turns = zip(*(each.split(_ROWS) for each in rotation), strict=True) if rotation else repeat(None)
@@ -151,17 +152,16 @@ class Attention(nn.Module):  # type: ignore[misc]
             q, k, v = (torch.cat(each) for each in zip(*of_rows, strict=True))
         parts = []
         for run in packing.runs:
-            part = [
-                each[run.tokens].unflatten(0, (run.count, run.length)).transpose(1, 2) for each in (q, k, v)
-            ]
-            found = self.attend(part[0], part[1], part[2], biases[run.length])  # (texts, H, length, d)
-            parts.append(found.transpose(1, 2).flatten(0, 1).flatten(1))  # (tokens, H d)
+            part = (q, k, v) if len(packing.runs) == 1 else [each[run.tokens] for each in (q, k, v)]
+            a, b, c = (each.view(run.count, run.length, *each.shape[1:]).transpose(1, 2) for each in part)
+            found = self.attend(a, b, c, biases[run.length])  # (texts, H, length, d)
+            parts.append(found.transpose(1, 2).reshape(run.count * run.length, -1))  # (tokens, H d)
         return self.out(torch.cat(parts) if len(parts) > 1 else parts[0])
 
     def project(self, x: Tensor, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
         """``(T, D)`` -> queries, keys and values ``(T, H or K, d)``."""
-        q, k, v = self.qkv(x).unflatten(-1, (sum(self.heads), -1)).split(self.heads, dim=1)
-        if hasattr(self, "query_norm"):
+        q, k, v = self.qkv(x).view(x.shape[0], sum(self.heads), -1).split_with_sizes(self.heads, 1)
+        if self.qk_norm:
             q, k = self.query_norm(q), self.key_norm(k)
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)

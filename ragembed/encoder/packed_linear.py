@@ -32,11 +32,12 @@ class PackedLinear(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), _TOKENS)
         self.bias, self.activation = bias, activation
+        self._multiply = torch.ops.mkldnn._linear_pointwise.default
 
     def forward(self, x: Tensor) -> Tensor:
         """``(T, in)`` -> ``(T, out)``."""
         name, algorithm = self.activation
-        found: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, name, [], algorithm)
+        found: Tensor = self._multiply(x, self.weight, self.bias, name, [], algorithm)
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragembed.errors import EmbeddingError
@@ -63,8 +64,23 @@ def pooling(name: str) -> Pooling:
     return POOLINGS[name]
 
 
-def behind(pool: Pooling, skip: int) -> Pooling:
+@dataclass(frozen=True)
+class Behind:
     """`pool` of what follows the first `skip` tokens of each text, or of its last token where there is no more."""
+
+    pool: Pooling
+    skip: int
+
+    def __call__(self, x: Tensor, packing: Packing) -> Tensor:
+        from ragembed.encoder.packing import Packing
+
+        kept = packing.positions >= (packing.sizes - 1).clamp(max=self.skip).repeat_interleave(packing.sizes)
+        rest = [max(1, length - self.skip) for length in packing.lengths]
+        return self.pool(x[kept], Packing.of(rest, x.device))
+
+
+def behind(pool: Pooling, skip: int) -> Pooling:
+    """`pool`, but for the first `skip` tokens of each text."""
     if pool is last_token or not skip:
         return pool
     if pool is weighted_mean:
@@ -72,16 +88,12 @@ def behind(pool: Pooling, skip: int) -> Pooling:
             "the model weighs tokens, and leaves out those of the prompt", "use it through st:"
         )
 
-    def pooled(x: Tensor, packing: Packing) -> Tensor:
-        from ragembed.encoder.packing import Packing
-
-        kept = packing.positions >= (packing.sizes - 1).clamp(max=skip).repeat_interleave(packing.sizes)
-        return pool(x[kept], Packing.of([max(1, n - skip) for n in packing.lengths], x.device))
-
-    return pooled
+    return Behind(pool, skip)
 
 
 def _sum(x: Tensor, packing: Packing) -> Tensor:
     import torch
 
+    if len(packing.lengths) == 1:
+        return x.sum(dim=0, keepdim=True)
     return torch.segment_reduce(x, "sum", lengths=packing.sizes, axis=0)

@@ -85,10 +85,15 @@ class SentenceEncoder:
             )
         self.dimension = options.truncate_dim or whole
 
+    @property
+    def _at_once(self) -> int | None:
+        """Pieces that go through the model together; in strict mode not even windows of one text."""
+        return 1 if self.options.strict else self.options.batch
+
     def _reader(self) -> Late | Stream | Sliding | None:
         """What reads texts, or documents of chunks, that are longer than the model takes; None: they are cut."""
         if self.options.long == "late":
-            return Late(self.encoder, self.cutter, self.pool, self.device, self.options.batch)
+            return Late(self.encoder, self.cutter, self.pool, self.device, self._at_once)
         if self.options.long == "stream":
             return Stream(self.encoder, self.max_sequence)
         return Sliding(self.encoder, self.max_sequence) if self.options.long == "sliding" else None
@@ -110,13 +115,15 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str], role: Role) -> Dense:
         """Vectors ``(len(texts), dimension)``, each with the prompt of `role`."""
-        vectors = np.zeros((len(texts), self.dimension), np.float32)
         make = self._strict if self.options.strict else self._vectors
+        found = []
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[start : start + TEXTS_AT_ONCE]
             pieces = self.cutter.pieces(part, self.prompts[role])
-            vectors[start : start + len(part)] = make(pieces, len(part), self.pools[role])
-        return as_dense(vectors, len(texts), self.dimension, "of the encoder")
+            found.append(make(pieces, len(part), self.pools[role]))
+        if len(found) != 1:
+            found = [np.concatenate([np.zeros((0, self.dimension), np.float32), *found])]
+        return as_dense(found[0], len(texts), self.dimension, *self._blamed)
 
     def encode_chunks(self, texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> Dense:
         """Vectors of chunks, ``(chunks of all texts, dimension)``, pooled from those of their texts' tokens."""
@@ -134,7 +141,14 @@ class SentenceEncoder:
             vectors = np.concatenate(each)
         else:
             vectors = self._finished(*late.chunks(texts, spans, prompt))
-        return as_dense(vectors, sum(map(len, spans)), self.dimension, "of the encoder")
+        return as_dense(vectors, sum(map(len, spans)), self.dimension, *self._blamed)
+
+    @property
+    def _blamed(self) -> tuple[str, str]:
+        """Who gave numbers that are not finite, and what to do."""
+        if self.precision == "float16":
+            return "of the encoder", "float16 ends at 65,504, which some models pass: use precision=float32"
+        return "of the encoder", "check that text"
 
     def _strict(self, pieces: Sequence[Piece], texts: int, pool: Pooling) -> Dense:
         """As `_vectors`, each text apart from the others."""
@@ -146,9 +160,12 @@ class SentenceEncoder:
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _vectors(self, pieces: Sequence[Piece], texts: int, pool: Pooling) -> Dense:
         """Of `texts` texts, each the mean of its pieces by their weights."""
+        if len(pieces) == texts == 1:  # as queries come: no sums
+            ids = torch.tensor(pieces[0].ids, device=self.device)
+            return self._finished(self._pooled(ids, Packing.of([len(pieces[0].ids)], self.device), pool))
         pooled = torch.zeros(texts, self.encoder.config.hidden_size, device=self.device)
         weights = torch.zeros(texts, 1, device=self.device)
-        for batch in batches(sorted(pieces, key=lambda piece: len(piece.ids)), self.options.batch):
+        for batch in batches(sorted(pieces, key=lambda piece: len(piece.ids)), self._at_once):
             flat = torch.tensor([each for piece in batch for each in piece.ids], device=self.device)
             packing = Packing.of([len(piece.ids) for piece in batch], flat.device)
             found = self._pooled(flat, packing, pool)
@@ -171,15 +188,19 @@ class SentenceEncoder:
             found.insert(0, pool(self.encoder(torch.cat(parts[:fitting]), short).float(), short))
         return torch.cat(found)
 
-    def _finished(self, pooled: Tensor, weights: Tensor) -> Dense:
-        """Sums of vectors ``(n, D)`` by their weights ``(n, 1)`` -> what the model's last modules make of the means."""
-        x = pooled / weights.clamp(min=1)
+    def _finished(self, pooled: Tensor, weights: Tensor | None = None) -> Dense:
+        """Sums of vectors ``(n, D)`` by their weights ``(n, 1)`` -> what the model's last modules make of the means.
+
+        Without weights `pooled` are the means.
+        """
+        x = pooled if weights is None else pooled / weights.clamp(min=1)
         for dense in self.after:
             x = dense(x)
         x = x[:, : self.dimension]
         if self.normalize:
             x = functional.normalize(x, dim=-1)
-        x[weights[:, 0] == 0] = 0  # a text without any token
+        if weights is not None:
+            x[weights[:, 0] == 0] = 0  # a text without any token
         vectors: Dense = x.cpu().numpy()
         return vectors
 

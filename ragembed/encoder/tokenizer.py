@@ -79,6 +79,11 @@ class TextTokenizer:
         """A token as the vocabulary writes it."""
         return str(self._tokenizer.id_to_token(token))
 
+    def number(self, name: str) -> int | None:
+        """Of a token as the vocabulary writes it; None where it has none of that name."""
+        found: int | None = self._tokenizer.token_to_id(name)
+        return found
+
     def _around(self) -> tuple[list[int], list[int]]:
         """Special tokens before and behind a text, seen at an example."""
         [plain] = self.ids(["a"])

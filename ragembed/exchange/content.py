@@ -164,7 +164,7 @@ def _opened(store: Store, catalog: Catalog, stack: contextlib.ExitStack) -> Cont
     columns = [
         Column(number, record, _segments(store, catalog, number, record.dimension))
         for number, record in enumerate(config.embedders)
-        if record.dimension is not None
+        if record.kind == "dense" and record.dimension is not None
     ]
     return Content(catalog, config, catalog.setting("created"), catalog.counts(), columns, learnt)
 

@@ -22,18 +22,17 @@ from ragembed.exchange.manifest import MANIFEST, VECTORS, Manifest, check_files,
 from ragembed.exchange.records import REMEDY, Line
 from ragembed.exchange.staging import staged
 from ragembed.exchange.vectors import VectorReader
-from ragembed.index.content import embedding_text
+from ragembed.index.content import Passage
 from ragembed.index.files import EMBEDDERS as LEARNT
 from ragembed.index.merge import largest_merged
 from ragembed.index.store import Store
 from ragembed.index.writer import Plan, Vectors, Writer
 from ragembed.spec import Spec
-from ragembed.types import Chunk
 
 Progress = Callable[[int, int, str], None]
 """Called with chunks done, chunks in all, and what is being worked on."""
 
-Maker = Callable[[Sequence[Chunk]], Vectors]
+Maker = Callable[[Sequence[Passage]], Vectors]
 """What gives a segment of some chunks: the next vectors of a file, or postings of their texts."""
 
 _FILES_AT_ONCE = 10_000
@@ -57,7 +56,7 @@ def import_index(
 ) -> Imported:
     """Make the index that was exported to `folder` again at `index`, which must be absent or empty.
 
-    Nothing is embedded: dense vectors are read, postings are built from the texts. Nothing in the folder is trusted,
+    Dense vectors are read; postings and token vectors are made from the texts. Nothing in the folder is trusted,
     and where anything is wrong there is an error that says what and where, and no index. `memory`, in bytes, bounds
     the batches. An embedder of vectors is not loaded here: what is recorded of it is compared when the index is
     opened, as for every index.
@@ -105,11 +104,11 @@ def _maker(
         raise ReadError(
             f"{source / MANIFEST}: embedder {record.spec} is {record.kind}, but makes {kind} vectors", REMEDY
         )
-    if record.dimension is None:
+    if record.kind != "dense" or record.dimension is None:
         embedder = _ready(record, source)
         from ragembed.sync import embed
 
-        return lambda part: embed(embedder, [embedding_text(chunk.text, chunk.metadata) for chunk in part])
+        return lambda part: embed(embedder, [passage.embedded(embedder.field) for passage in part])
     reader = VectorReader(source / VECTORS.format(number), chunks, record.dimension)
     stack.callback(reader.close)
     return lambda part: reader.take(len(part))
@@ -190,7 +189,7 @@ class _Importer:
         self._require_new("chunks", "id", batch.chunks)
         entries = [intake.entry for intake in batch.taken]
         plan = Plan(entries, [], [[None] * len(entry.chunks) for entry in entries])
-        chunks = plan.fresh
+        chunks = [Passage.of(chunk, entry.document) for entry in entries for chunk in entry.chunks]
         vectors = [maker(chunks) for maker in self.makers] if chunks else []
         self.writer.commit(plan, vectors)
         self.writer.merge(self.dimensions, largest_merged(self.memory), MANY_SEGMENTS)

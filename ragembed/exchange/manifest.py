@@ -171,9 +171,7 @@ def _files(path: Path, values: Any, config: PipelineConfig) -> dict[str, FileNot
     if not isinstance(values, dict):
         raise _wrong(path, "files", values, "an object")
     wanted = {DOCUMENTS, CHUNKS, FILES} | {
-        VECTORS.format(number)
-        for number, record in enumerate(config.embedders)
-        if record.dimension is not None
+        VECTORS.format(number) for number, record in enumerate(config.embedders) if record.kind == "dense"
     }
     files = {}
     for name, note in values.items():

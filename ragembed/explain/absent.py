@@ -12,7 +12,7 @@ from ragembed.explain.reread import changed, is_file, options_of, reread
 from ragembed.explain.unread import cause_of_absence
 from ragembed.explain.whatif import Outcome, best_outcome
 from ragembed.filters.conditions import ID_KEY
-from ragembed.index.content import embedding_text
+from ragembed.index.content import Passage
 from ragembed.types import Chunk, Document
 
 _CHUNKS = 64
@@ -86,8 +86,9 @@ def _would_be(case: Case, documents: Iterable[Document]) -> Outcome | None:
     ]
     if chunks and not any(_passes(case, *pair) for pair in chunks):
         case.notes.append("the filter would not let it through either")
-    texts = [embedding_text(chunk.text, chunk.metadata) for _, chunk in chunks]
-    return best_outcome(case.state, texts, case.target.rows)
+    passages = [Passage.of(chunk, document) for document, chunk in chunks]
+    texts = [passage.embedded(None) for passage in passages]
+    return best_outcome(case.state, texts, case.target.rows, passages)
 
 
 def _passes(case: Case, document: Document, chunk: Chunk) -> bool:

@@ -85,7 +85,7 @@ def best_cut(
 
 def _overlong(state: State, embedder: Embedder, rows: Sequence[int]) -> list[_Overlong]:
     """The chunks that are longer than `embedder` reads."""
-    if embedder.tokenizer_name is None or embedder.max_tokens is None:
+    if embedder.tokenizer_name is None or embedder.max_tokens is None or embedder.field is not None:
         return []
     try:
         counter = tokenizer(embedder.tokenizer_name)

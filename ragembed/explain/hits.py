@@ -18,24 +18,36 @@ from ragembed.retrieve.sides import SparseSide
 
 def explained_hits(state: State, budget: int) -> tuple[ExplainedHit, ...]:
     """The hits of the search, each list's part in them taken apart; `budget` texts may be embedded for it."""
-    fused = state.answer
-    rows = [hit.row for hit in fused]
+    rows = [hit.row for hit in state.final]
+    first = {hit.row: (rank, hit) for rank, hit in enumerate(state.first, 1)}
+    fused = [first[row][1] for row in rows if row in first]
     chunks = state.catalog.chunks(rows)
     if len(chunks) < len(rows):
         raise CorruptError("the index lacks chunks that its segments hold", "run: ragembed verify INDEX")
-    texts = dict(zip(rows, state.catalog.embedded_texts(rows), strict=True))
-    bodies = {row: len(text) - len(chunks[row].text) for row, text in texts.items()}
     shares = state.shares(fused)
     parts: dict[int, list[Part]] = {row: [] for row in rows}
-    for number in range(len(state.embedders)):
+    for number, embedder in enumerate(state.embedders):
+        texts = dict(zip(rows, state.catalog.embedded_texts(rows, embedder.field), strict=True))
+        bodies = {
+            row: len(text) - len(chunks[row].text) if embedder.field is None else 0
+            for row, text in texts.items()
+        }
         mine = [hit for hit in fused if number in hit.parts]
         for hit, apart in zip(mine, _apart(state, number, mine, texts, bodies, budget), strict=True):
             rank, score = hit.parts[number]
             apart = replace(apart, rank=rank, score=score, share=shares[number][hit.row])
             parts[hit.row].append(replace(apart, rest=score - sum(one.score for one in apart.contributions)))
     return tuple(
-        ExplainedHit(rank, hit.score, chunks[hit.row], tuple(parts[hit.row]))
-        for rank, hit in enumerate(fused, 1)
+        ExplainedHit(
+            rank,
+            hit.score,
+            chunks[hit.row],
+            tuple(parts[hit.row]),
+            first[hit.row][0] if hit.row in first else None,
+            hit.trail,
+            tuple(hit.stands_for),
+        )
+        for rank, hit in enumerate(state.final, 1)
     )
 
 

@@ -12,6 +12,7 @@ from ragembed.explain.target import locate
 from ragembed.explain.vectors import VARIANTS
 from ragembed.explain.verdict import verdict
 from ragembed.explain.words import seen
+from ragembed.retrieve.options import SearchOptions
 from ragembed.retrieve.search import Searcher, check
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def explain(
     k: int = 10,
     condition: Condition | None = None,
     fusion: str | None = None,
+    steps: str | None = None,
     variants: int = VARIANTS,
 ) -> Explanation:
     """Why the k hits of `query` have their scores, and what became of the document `expected`.
@@ -34,7 +36,7 @@ def explain(
     Raises `QueryError` for a query that makes no sense and an expected document that nothing is known of.
     """
     check([query], k)
-    with searcher.ranking(query, condition, fusion) as ranking:
+    with searcher.ranking(query, condition, SearchOptions(fusion, steps)) as ranking:
         state = State(ranking, searcher.embedders, k)
         lists = tuple(seen(query, *pair) for pair in zip(searcher.embedders, ranking.sides, strict=True))
         found = None
@@ -46,9 +48,10 @@ def explain(
             query,
             k,
             None if condition is None else str(condition),
-            (fusion or "rrf") if state.hybrid else None,
+            str(state.ranking.fusion.spec) if state.hybrid else None,
             lists,
             explained_hits(state, variants),
             found,
             state.catalog.chunk_count(),
+            "+".join(str(step.spec) for step in ranking.steps) or None,
         )

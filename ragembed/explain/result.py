@@ -19,6 +19,12 @@ Stage = Literal[
     "stale",
     "filtered",
     "lost_by_index",
+    "deduplicated",
+    "merged",
+    "reranked_away",
+    "reordered",
+    "searched_again",
+    "rejected",
     "out_of_vocabulary",
     "truncated",
     "split",
@@ -27,8 +33,8 @@ Stage = Literal[
 ]
 """At which stage a document was lost, in the order in which they are looked at; ``found`` where it was not."""
 
-StepName = Literal["list", "filter", "index", "fusion", "full_fusion", "documents", "answer"]
-"""A step of the search, in this order."""
+StepName = Literal["list", "filter", "index", "fusion", "full_fusion", "documents", "step", "answer"]
+"""A step of the search, in this order; ``step`` is each that `--steps` names."""
 
 Method = Literal["terms", "leave_one_out", "none"]
 """How a score was taken apart: exactly by terms, by what is lost without each piece, or not at all."""
@@ -65,7 +71,7 @@ class List:
     """One embedder of the index and what it sees of the query."""
 
     embedder: str
-    kind: Literal["dense", "sparse"]
+    kind: Literal["dense", "sparse", "multi"]
     words: tuple[Word, ...] | None
     """None where the embedder does not go by words."""
     terms: tuple[Term, ...] | None
@@ -121,6 +127,13 @@ class ExplainedHit:
     score: float
     chunk: Chunk
     parts: tuple[Part, ...]
+    """What it had in the first list; none where only a step has found it, by a changed query."""
+    first_rank: int | None = None
+    """Before the steps; None where the first list did not go down to it."""
+    steps: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """Rank and score after each step of the search."""
+    stands_for: tuple[str, ...] = ()
+    """Ids of chunks that steps dropped in its favour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,7 @@ class Step:
 
     step: StepName
     embedder: str | None
+    """Whose list it is; of a ``step`` its spec."""
     rank: int | None
     """Of the best of its chunks; None where it was not among those ranked."""
     of: int
@@ -177,6 +191,8 @@ class Explanation:
     expected: Verdict | None = None
     chunks: int = 0
     """How many chunks the index has."""
+    steps: str | None = None
+    """What was done with the list; None where nothing was."""
     notes: tuple[str, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
@@ -187,6 +203,8 @@ class Explanation:
             plain["id"], plain["document_id"] = chunk.id, chunk.document_id
             plain["start"], plain["end"], plain["text"] = chunk.start, chunk.end, chunk.text
             plain["metadata"] = dict(chunk.metadata)
+            del plain["steps"]
+            plain["steps"] = {name: {"rank": r, "score": s} for name, (r, s) in hit.steps.items()}
             plain["parts"] = plain.pop("parts")  # last, as it is the longest
             del plain["chunk"]
         return values

@@ -133,7 +133,7 @@ def _blocked(case: Case, number: int, seen: List) -> dict[str, Any] | None:
     if len(unknown) == len(seen.terms):
         message = f"{seen.embedder} has learnt no word of the query ({_list(typed.values())})"
         return _words("not_learnt", message, unknown, [])
-    texts = case.state.catalog.embedded_texts(case.passing[:_TEXTS])
+    texts = case.state.catalog.embedded_texts(case.passing[:_TEXTS], embedder.field)
     if not any(embedder.summands(text)[0] for text in texts):
         return _words("not_learnt", f"{seen.embedder} has learnt no word of it", unknown, [])
     analyzer = getattr(embedder, "analyzer", case.analyzer)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,11 @@ from numpy.typing import NDArray
 from ragembed.embed.base import Embedder
 from ragembed.index.catalog import Catalog
 from ragembed.index.runs import Rows
-from ragembed.retrieve.fusion import Fused
-from ragembed.retrieve.search import DEPTH, Ranking
+from ragembed.retrieve.fusion import DEPTH, Fused
+from ragembed.retrieve.ranking import Ranking
+
+if TYPE_CHECKING:
+    from ragembed.retrieve.steps import Step
 
 Floats = NDArray[np.floating]
 Hits = list[tuple[int, float]]
@@ -67,8 +72,35 @@ class State:
 
     @cached_property
     def answer(self) -> list[Fused]:
-        """The k hits that `Pipeline.search` gives."""
+        """The k hits that a search gives, before any step."""
         return self.joined(self.found)[: self.k]
+
+    @cached_property
+    def first(self) -> list[Fused]:
+        """What the steps begin with, as far down as any of them looks."""
+        if not self.ranking.steps:
+            return self.joined(self.found)
+        return self.ranking.joined([0], max(self.k, DEPTH))[0]
+
+    @cached_property
+    def final(self) -> list[Fused]:
+        """The k hits that `Pipeline.search` gives, after all steps."""
+        return self._stepped[0] if self.ranking.steps else self.answer
+
+    @property
+    def after_steps(self) -> list[tuple[Step, Hits]]:
+        """Each step of the search with the rows and scores that it left, further down than the answer goes."""
+        return self._stepped[1]
+
+    @cached_property
+    def _stepped(self) -> tuple[list[Fused], list[tuple[Step, Hits]]]:
+        seen: list[tuple[Step, Hits]] = []
+
+        def watch(step: Step, hits: Sequence[Fused]) -> None:
+            seen.append((step, [(hit.row, hit.score) for hit in hits]))
+
+        self.ranking.best([0], max(self.k, DEPTH), watch)
+        return self.ranking.best([0], self.k)[0], seen
 
     @cached_property
     def selected(self) -> Rows | None:
@@ -109,19 +141,32 @@ class State:
             return self.exact[0]
         rows = np.unique(np.concatenate([listing.rows for listing in self.exact]))
         scores = np.zeros(len(rows))
-        for listing in self.exact:
-            scores[np.searchsorted(rows, listing.rows)] += self.ranking.fusion.shares(listing.scores.tolist())
+        found = np.zeros(len(rows), np.int64)
+        fusion, about = self.ranking.fusion, self.ranking.about
+        given = fusion.contributions([listing.scores.tolist() for listing in self.exact], about)
+        for listing, shares in zip(self.exact, given, strict=True):
+            at = np.searchsorted(rows, listing.rows)
+            scores[at] += shares
+            found[at] += 1
+        scores *= np.array([fusion.bonus(lists) for lists in range(len(given) + 1)])[found]
         return ordered(self.catalog, rows, scores)
 
     def shares(self, fused: Sequence[Fused]) -> list[dict[int, float]]:
-        """For each list what it adds to the score of each row: the score that the row has without the other lists."""
+        """For each list what it adds to the score of each row, which is the sum of them all."""
         if not self.hybrid:
             return [{hit.row: hit.score for hit in fused}]
-        alone = [
-            [hits if n == number else [] for n in range(len(self.found))]
-            for number, hits in enumerate(self.found)
+        fusion = self.ranking.fusion
+        lists = len(self.found)
+        given = fusion.contributions(
+            [[score for _, score in hits] for hits in self.found], self.ranking.about
+        )
+        added = [
+            dict(zip((row for row, _ in hits), shares.tolist(), strict=True))
+            for hits, shares in zip(self.found, given, strict=True)
         ]
-        return [{hit.row: hit.score for hit in self.ranking.fusion.fuse(lists)} for lists in alone]
+        holding = Counter(row for each in added for row in each)
+        bonus = [fusion.bonus(number) for number in range(lists + 1)]
+        return [{row: share * bonus[holding[row]] for row, share in each.items()} for each in added]
 
 
 def ordered(catalog: Catalog, rows: Rows, scores: Floats) -> Listing:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ragembed.explain.result import Step, StepName
 from ragembed.explain.state import Hits, State
 from ragembed.retrieve.fusion import Fused
+
+if TYPE_CHECKING:
+    from ragembed.retrieve.steps import Step as Taken
 
 LARGEST_K = 1000
 """Beyond it, a larger k is no remedy."""
@@ -21,7 +25,11 @@ class Course:
     answer: int | None
     """Rank in the answer; None where it is not among the k."""
     rank: int | None
-    """Rank in the whole answer: to the depth of the search, or else to the end of the lists."""
+    """Rank before any step: to the depth of the search, or else to the end of the lists."""
+    final: int | None
+    """Rank in the whole answer, after all steps."""
+    lost: Taken | None
+    """The last step that took it out of the first k."""
 
 
 def course(state: State, rows: Sequence[int]) -> Course:
@@ -46,9 +54,24 @@ def course(state: State, rows: Sequence[int]) -> Course:
         steps.append(_step(state, "full_fusion", None, full, len(state.full)))
         place = near or full
     steps.append(_documents(state, mine))
-    answer = _first_fused(state.answer, mine)
-    steps.append(_step(state, "answer", None, answer, len(state.answer)))
-    return Course(tuple(steps), answer[0] if answer else None, place[0] if place else None)
+    lost = None
+    before = _first_fused(state.answer, mine) is not None
+    ranked = place
+    for step, hits in state.after_steps if state.ranking.steps else []:
+        ranked = _first(hits, mine)
+        steps.append(_after(state, str(step.spec), ranked, len(hits)))
+        now = steps[-1].passed
+        lost = step if before and not now else None if now else lost
+        before = now
+    answer = _first_fused(state.final, mine)
+    steps.append(_step(state, "answer", None, answer, len(state.final)))
+    return Course(
+        tuple(steps),
+        answer[0] if answer else None,
+        place[0] if place else None,
+        ranked[0] if ranked else None,
+        lost,
+    )
 
 
 def k_to_find(state: State, rank: int, rows: Sequence[int]) -> int | None:
@@ -80,6 +103,12 @@ def _step(state: State, step: StepName, embedder: str | None, place: _Place | No
     chunk = state.catalog.chunks([row])[row].id
     passed = embedder is not None or rank <= state.k
     return Step(step, embedder, rank, of, score, chunk, passed)
+
+
+def _after(state: State, spec: str, place: _Place | None, of: int) -> Step:
+    """As `_step`, of one of the steps that `--steps` names."""
+    found = _step(state, "step", None, place, of)
+    return replace(found, embedder=spec)
 
 
 def _first(hits: Hits, mine: set[int]) -> _Place | None:

@@ -7,13 +7,19 @@ rest is told, and is what no single piece is needed for (occlusion: Zeiler & Fer
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense, Embedder, checked_vectors
 from ragembed.explain.pieces import pieces
 from ragembed.explain.result import Contribution
 from ragembed.explain.words import Additive
+from ragembed.retrieve.maxsim import exact
+
+if TYPE_CHECKING:
+    from ragembed.embed.token_vectors import MultiVector
 
 PIECES = 12
 """Most pieces of a passage."""
@@ -72,5 +78,20 @@ class Occlusion:
         return found
 
     def _scores(self, texts: Sequence[str]) -> Iterator[float]:
-        vectors = checked_vectors(self.embedder, texts) if texts else np.zeros((0, len(self.query)))
-        return iter((vectors.astype(np.float64) @ self.query).tolist())
+        return iter(products(self.embedder, self.query, texts).tolist())
+
+
+def products(
+    embedder: Embedder, query: Dense | NDArray[np.float64], texts: Sequence[str]
+) -> NDArray[np.float64]:
+    """The scores of `texts` as documents for an encoded query: inner products, or of several vectors each MaxSim, where
+    a text without tokens has 0."""
+    if not texts:
+        return np.zeros(0)
+    if embedder.kind == "multi":
+        documents = cast("MultiVector", embedder).tokens(texts)
+        return np.array([exact(query, document) if len(document) else 0.0 for document in documents])
+    found: NDArray[np.float64] = checked_vectors(embedder, texts).astype(np.float64) @ query.astype(
+        np.float64
+    )
+    return found

@@ -7,9 +7,10 @@ from ragembed.explain.case import Case, Check, Finding
 from ragembed.explain.compared import diluted, outranked, split, truncated
 from ragembed.explain.result import Verdict
 from ragembed.explain.searched import filtered, found, lost_by_index, out_of_vocabulary
+from ragembed.explain.stepped import lost_by_step
 
 CHECKS: tuple[Check, ...] = (
-    absent, stale, found, filtered, lost_by_index, out_of_vocabulary, truncated, split, diluted,
+    absent, stale, found, filtered, lost_by_index, lost_by_step, out_of_vocabulary, truncated, split, diluted,
 )  # fmt: skip
 """In the order of the stages; where none finds anything, others are better."""
 
@@ -27,7 +28,7 @@ def verdict(case: Case) -> Verdict:
         finding.reason,
         finding.message,
         finding.remedy,
-        way.rank if way else None,
+        way.final if way else None,
         finding.evidence,
         way.steps if way else (),
         tuple(case.notes),

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragembed.embed.base import checked_vectors
 from ragembed.explain.lexical import text_score
 from ragembed.explain.state import Hits, Listing, State
+from ragembed.explain.vectors import products
+from ragembed.index.content import Passage
 from ragembed.retrieve.sides import SparseSide
 
 _NEW = -1
@@ -38,16 +39,22 @@ class Outcome:
         return {"rank": self.rank, "lists": parts}
 
 
-def best_outcome(state: State, texts: Sequence[str], instead_of: Collection[int] = ()) -> Outcome | None:
+def best_outcome(
+    state: State,
+    texts: Sequence[str],
+    instead_of: Collection[int] = (),
+    passages: Sequence[Passage] = (),
+) -> Outcome | None:
     """Where the best of `texts`, as they would be embedded, would stand if the rows `instead_of` were not there.
 
-    Statistics such as idf stay those of the index as it is. None for no texts.
+    Statistics such as idf stay those of the index as it is. None for no texts. Embedders of a field look into
+    `passages`; without these the fields stay as they are in the rows.
     """
     if not texts:
         return None
     gone = np.fromiter(instead_of, np.int64)
     lists = [_without(listing, gone) for listing in state.exact]
-    scores = [_scores(state, number, texts) for number in range(len(lists))]
+    scores = [_scores(state, number, texts, instead_of, passages) for number in range(len(lists))]
     outcomes = [_outcome(state, lists, which, [own[which] for own in scores]) for which in range(len(texts))]
     return min(outcomes, key=_order)
 
@@ -62,17 +69,26 @@ def _without(listing: Listing, rows: NDArray[np.int64]) -> Listing:
     return Listing(listing.rows[kept], listing.scores[kept])
 
 
-def _scores(state: State, number: int, texts: Sequence[str]) -> list[float | None]:
+def _scores(
+    state: State, number: int, texts: Sequence[str], rows: Collection[int], passages: Sequence[Passage]
+) -> list[float | None]:
     """The scores of `texts` in one list; None where it would not rank them at all."""
+    field = state.embedders[number].field
+    if field is not None and not passages:
+        top = state.exact[number].top_of(set(rows))
+        return [top[2] if top else None] * len(texts)
+    if field is not None:
+        texts = [passage.embedded(field) for passage in passages]
     side, encoded = state.ranking.sides[number], state.ranking.encoded[number]
     if isinstance(side, SparseSide):
         found = [text_score(side.index, encoded[0], side.embedder.analyzer.terms(text)) for text in texts]
         return [score if score > 0 else None for score in found]
     if encoded is None or not encoded[0].any():
         return [None] * len(texts)
-    vectors = checked_vectors(state.embedders[number], texts).astype(np.float64)
-    products: list[float | None] = list((vectors @ encoded[0].astype(np.float64)).tolist())
-    return products
+    found = products(state.embedders[number], encoded[0], texts).tolist()
+    if field is None:
+        return list(found)
+    return [score if score > 0 and text.strip() else None for score, text in zip(found, texts, strict=True)]
 
 
 def _outcome(state: State, lists: Sequence[Listing], which: int, scores: Sequence[float | None]) -> Outcome:

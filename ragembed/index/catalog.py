@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ragembed.errors import CorruptError, LockedError, NotAnIndexError, StoreError, VersionError
-from ragembed.index.content import embedding_text, encode_metadata, shown_metadata, text_digest
+from ragembed.index.content import Passage, embedding_text, encode_metadata, shown_metadata, text_digest
 from ragembed.index.files import sync_folder
 from ragembed.index.records import FileRecord, SegmentRecord, is_plain_name
 from ragembed.index.schema import APPLICATION_ID, FORMAT_VERSION, SCHEMA, migrate
@@ -303,8 +303,8 @@ class Catalog:
         )
         return list(_ascending(dict(page.fetchall()), after).items())
 
-    def all_embedded_texts(self) -> Iterator[str]:
-        """What is embedded of all chunks, in order of their rows; not held in memory."""
+    def all_embedded_texts(self, field: str | None = None) -> Iterator[str]:
+        """What is embedded of all chunks, or of their `field`, in order of their rows; not held in memory."""
         after = 0
         while rows := [
             row
@@ -312,11 +312,13 @@ class Catalog:
                 "SELECT row FROM chunks WHERE row > ? ORDER BY row LIMIT 1000", (after,)
             )
         ]:
-            yield from self.embedded_texts(rows)
+            yield from self.embedded_texts(rows, field)
             after = rows[-1]
 
-    def embedded_texts(self, rows: Sequence[int]) -> list[str]:
-        """What was embedded of the chunks of those rows, in their order."""
+    def embedded_texts(self, rows: Sequence[int], field: str | None = None) -> list[str]:
+        """What was embedded of the chunks of those rows, in their order, by an embedder of the text or of a `field`."""
+        if field is not None:
+            return [text for (text,) in self.field_texts(rows, [field])]
         found: dict[int, str] = {}
         for part in _parts(rows):
             marks = ",".join("?" * len(part))
@@ -328,6 +330,20 @@ class Catalog:
                         f"the chunk in row {row} is damaged", "run: ragembed verify INDEX --repair"
                     )
                 found[row] = embedding_text(text, _metadata(encoded, f"row {row}"))
+        return [found[row] for row in rows]
+
+    def field_texts(self, rows: Sequence[int], fields: Sequence[str]) -> list[tuple[str, ...]]:
+        """For each of those rows what was embedded of its `fields`."""
+        found: dict[int, tuple[str, ...]] = {}
+        for part in _parts(rows):
+            marks = ",".join("?" * len(part))
+            for row, own, outer in self.db.execute(
+                "SELECT c.row, c.metadata, d.metadata FROM chunks c JOIN documents d ON d.row = c.document"
+                f" WHERE c.row IN ({marks})",
+                part,
+            ):
+                passage = Passage("", _metadata(own, f"row {row}"), _metadata(outer, f"row {row}"))
+                found[row] = tuple(passage.embedded(field) for field in fields)
         return [found[row] for row in rows]
 
     def _chunks(self, clause: str, parameters: Sequence[Any]) -> Iterator[tuple[int, Chunk]]:
@@ -373,6 +389,45 @@ class Catalog:
                     )
                 found[row] = document, start
         return found
+
+    def outline(self, ids: Sequence[str]) -> dict[str, list[tuple[int, int, int]]]:
+        """Row, start and end of every chunk of those documents, by document, in order of their spans."""
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        for part in _parts(ids):
+            marks = ",".join("?" * len(part))
+            for document, row, start, end in self.db.execute(
+                'SELECT d.id, c.row, c.start, c."end" FROM documents d JOIN chunks c ON c.document = d.row'
+                f" WHERE d.id IN ({marks}) ORDER BY c.start, c.row",
+                part,
+            ):
+                if not (isinstance(start, int) and isinstance(end, int)):
+                    raise CorruptError(
+                        f"the chunk in row {row} is damaged", "run: ragembed verify INDEX --repair"
+                    )
+                found.setdefault(document, []).append((row, start, end))
+        return found
+
+    def chunks_by_document(self, rows: Sequence[int]) -> dict[str, int]:
+        """By the documents that those rows belong to: how many chunks they have in all."""
+        found: dict[str, int] = {}
+        for part in _parts(rows):
+            marks = ",".join("?" * len(part))
+            found.update(
+                self.db.execute(
+                    "SELECT d.id, (SELECT count(*) FROM chunks c WHERE c.document = d.row) FROM documents d"
+                    f" WHERE d.row IN (SELECT document FROM chunks WHERE row IN ({marks}))",
+                    part,
+                )
+            )
+        return found
+
+    def first_rows(self) -> list[int]:
+        """The row of the first chunk of every document that has any."""
+        found = self.db.execute(
+            "SELECT row FROM (SELECT row, row_number() OVER"
+            ' (PARTITION BY document ORDER BY start, "end", row) AS number FROM chunks) WHERE number = 1'
+        )
+        return [row for (row,) in found]
 
     def rows_where(self, condition: Condition) -> list[int]:
         """Rows of the chunks whose metadata, over that of their document, meet the condition, ascending."""

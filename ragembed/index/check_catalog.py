@@ -88,7 +88,7 @@ def settings(catalog: Catalog) -> Iterator[Problem]:
         try:
             decoded = json.loads(value)
         except DAMAGE as error:
-            remedy = REPAIR if key in (SCANNED, "generation") else RESTORE
+            remedy = REPAIR if key in (SCANNED, "generation", "accelerators") else RESTORE
             yield Problem(f"the catalog's setting {key} is damaged ({error})", remedy)
             continue
         if key == "generation":

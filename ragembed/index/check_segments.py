@@ -15,7 +15,9 @@ from ragembed.index.check_catalog import LARGEST_ROW
 from ragembed.index.problems import DAMAGE, READ_AGAIN, REPAIR, Problem, some, unreadable
 from ragembed.index.records import SegmentRecord, is_plain_name
 from ragembed.index.runs import Rows, decode_runs
+from ragembed.index.schema import ACCELERATORS
 from ragembed.index.store import Store
+from ragembed.index.tokens import KIND as TOKENS
 
 _TYPES = (str, int, str, int, bytes, int, str)
 """Of a segment's record, in order."""
@@ -89,7 +91,8 @@ def rows_of(catalog: Catalog, table: str) -> Rows:
 
 def segments(store: Store, catalog: Catalog, embedders: Sequence[EmbedderRecord]) -> Iterator[Problem]:
     """All that is wrong with the segments, with the list of dead rows, and with the number of the next row."""
-    records, bad = records_of(catalog)
+    everything, bad = records_of(catalog)
+    records = [record for record in everything if not record.accelerates]
     if bad:
         yield Problem(some(len(bad), "segments have a record that is not one of ours", bad[0]), REPAIR)
     strange = [record.name for record in records if record.embedder not in range(len(embedders))]
@@ -98,8 +101,10 @@ def segments(store: Store, catalog: Catalog, embedders: Sequence[EmbedderRecord]
     chunks, dead = rows_of(catalog, "chunks"), rows_of(catalog, "dead")
     if len(chunks) and not embedders:
         yield Problem(f"there are {len(chunks)} chunks, but no embedder that made vectors of them")
-    everywhere = np.zeros(0, np.int64)
-    whole = not bad
+    found = accelerators(store, catalog, embedders)
+    yield from found.problems
+    everywhere = np.concatenate([np.zeros(0, np.int64), *(rows for _, rows in found.kept)])
+    whole = not bad and not found.problems
     for number, embedder in enumerate(embedders):
         held = held_by(store, [r for r in records if r.embedder == number], embedder, chunks)
         yield from held.problems
@@ -120,6 +125,38 @@ def segments(store: Store, catalog: Catalog, embedders: Sequence[EmbedderRecord]
         yield Problem(f"the next chunk would get a row that was used before: {last} was the last", REPAIR)
 
 
+def accelerators(store: Store, catalog: Catalog, embedders: Sequence[EmbedderRecord]) -> Held:
+    """The accelerators of all embedders: those that can be used, and what is wrong with the others."""
+    from ragembed.accelerate import records as recorded
+
+    held = Held()
+    there = {record.name: record for record in records_of(catalog)[0] if record.accelerates}
+    try:
+        known = recorded(catalog)
+    except DAMAGE as error:
+        held.problems.append(unreadable(f"the setting {ACCELERATORS}", error, REPAIR))
+        known = {}
+    for number, one in known.items():
+        segment = there.pop(one.segment, None)
+        try:
+            if number not in range(len(embedders)) or embedders[number].dimension != one.dimension:
+                raise CorruptError(f"{one.segment} accelerates no embedder of this index")
+            if segment is None or segment.embedder != number:
+                raise CorruptError(f"the accelerator {one.segment} is missing")
+            rows = store.load_accelerator(catalog, one).rows
+            if one.probes:
+                store.load_probes(one)
+            held.kept.append((segment, rows))
+        except DAMAGE as error:
+            held.problems.append(unreadable(one.segment, error, REPAIR))
+    if there and not held.problems:
+        name = min(there)
+        held.problems.append(
+            Problem(f"the accelerator {name} is of no use: nothing is recorded of it", REPAIR)
+        )
+    return held
+
+
 def next_row(catalog: Catalog) -> int:
     """The row that the catalog would give to the next chunk, 0 where it cannot tell."""
     try:
@@ -130,11 +167,13 @@ def next_row(catalog: Catalog) -> int:
 
 def _checked(store: Store, record: SegmentRecord, embedder: EmbedderRecord) -> Rows:
     """The rows of a segment whose file is as it was written; raises an error where it is not."""
-    kind = "postings" if embedder.dimension is None else "flat"
+    kind = {"sparse": "postings", "multi": TOKENS}.get(embedder.kind, "flat")
     if record.kind != kind:
         raise CorruptError(f"{record.name} holds {record.kind} by the catalog, {embedder.spec} makes {kind}")
     if embedder.dimension is None:
         store.load_postings(record)
+    elif kind == TOKENS:
+        store.load_tokens(record)
     else:
         store.load_flat(record, embedder.dimension)
     rows = decode_runs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from ragembed.errors import StoreError
@@ -14,6 +15,45 @@ def embedding_text(text: str, metadata: Metadata) -> str:
     """What is embedded of a chunk with that text and metadata of its own: under its context, where it has one."""
     context = metadata.get("context")
     return f"{context}\n{text}" if context else text
+
+
+def field_text(metadata: Metadata, field: str) -> str:
+    """What an embedder of one field embeds of a chunk with these metadata, its own over its document's.
+
+    Text, a number or a boolean as it is written, a list an item on each line; empty where there is nothing of the kind.
+    """
+    value = metadata.get(field)
+    if isinstance(value, list | tuple):
+        return "\n".join(line for each in value if (line := _written(each)))
+    return _written(value)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)
+    return json.dumps(value) if isinstance(value, bool | int | float) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk as embedders see it."""
+
+    text: str
+    own: Metadata
+    """The chunk's own metadata."""
+    outer: Metadata
+    """Its document's, as an index keeps them."""
+
+    @classmethod
+    def of(cls, chunk: Chunk, document: Document) -> Passage:
+        """A chunk with metadata of its own, and its document."""
+        return cls(chunk.text, chunk.metadata, shown_metadata(document))
+
+    def embedded(self, field: str | None) -> str:
+        """What an embedder of that field embeds; None: of the text."""
+        if field is None:
+            return embedding_text(self.text, self.own)
+        return field_text(self.own if field in self.own else self.outer, field)
 
 
 def chunk_digest(chunk: Chunk) -> bytes:

@@ -50,6 +50,12 @@ class DenseSegment:
     dead: Rows
     _live: Rows | None = None
 
+    @property
+    def live(self) -> Rows:
+        """The rows that are not deleted, ascending."""
+        at = self.positions(None)
+        return self.rows if at is None else self.rows[at]
+
     def positions(self, selection: Selection | None) -> Rows | None:
         """Where the vectors lie that may be found, ascending; None: everywhere."""
         if selection is not None:
@@ -104,6 +110,11 @@ class DenseIndex:
             width *= 4
         return found
 
+    @property
+    def live(self) -> Rows:
+        """All rows that are not deleted, segment by segment."""
+        return np.concatenate([np.zeros(0, np.int64), *(segment.live for segment in self.segments)])
+
     def scores(self, query: Dense) -> tuple[Rows, Floats]:
         """All live rows and their scores for one query vector (dimension,): those by which `search_many` ranks them.
 
@@ -115,12 +126,26 @@ class DenseIndex:
         wide = query[0].astype(np.float64)
         rows, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
         for segment in self.segments:
-            at = segment.positions(None)
-            rows.append(segment.rows if at is None else segment.rows[at])
-            for _, vectors in segment.flat.blocks(at, segment.flat.piece):
-                # a row by itself, as in `_products`: the same to the last bit
+            rows.append(segment.live)
+            for _, vectors in segment.flat.blocks(segment.positions(None), segment.flat.piece):
+                # a row by itself, as in `products`: the same to the last bit
                 scores.append((vectors * wide).sum(axis=1).astype(np.float32))
         return np.concatenate(rows), np.concatenate(scores)
+
+    def vectors(self, rows: Sequence[int] | Rows) -> Dense:
+        """The vectors ``(len(rows), dimension)`` of live rows, as they are stored; `KeyError` for a row it has not."""
+        wanted = np.asarray(rows, np.int64)
+        found = np.zeros((len(wanted), self.dimension), np.float32)
+        missing = np.ones(len(wanted), np.bool_)
+        for segment in self.segments:
+            at = np.searchsorted(segment.rows, wanted)
+            here = at < len(segment.rows)
+            here[here] = segment.rows[at[here]] == wanted[here]
+            found[here] = segment.flat.take(at[here])
+            missing &= ~here
+        if missing.any():
+            raise KeyError(int(wanted[missing][0]))
+        return found
 
     def _checked(self, queries: Dense) -> Dense:
         if queries.shape[1] != self.dimension:
@@ -153,7 +178,7 @@ def _search(
     for part in parts:
         rough, at = _candidates(part, queries, min(width, len(part)))
         rows.append(part.rows[at])
-        scores.append(_products(part.flat, queries, at))
+        scores.append(products(part.flat, queries, at))
         if width < len(part):
             error = (part.flat.dimension + 8) * _ROUNDING * norms * part.flat.largest_norm
             np.maximum(ceiling, rough.min(axis=1) + error, out=ceiling)
@@ -205,7 +230,7 @@ def _by_faiss(part: _Part, queries: Dense, width: int) -> tuple[Floats, Rows]:
     return scores, at
 
 
-def _products(flat: Flat, queries: Dense, at: Rows) -> Floats:
+def products(flat: Flat, queries: Dense, at: Rows) -> Floats:
     """Inner products (n, width), in float64 and then rounded, of each query with the vectors `at` (n, width).
 
     Each is a sum over one row by itself, so that it never depends on what else is asked for.

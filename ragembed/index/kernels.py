@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ragembed.index.sparse import SparseSegment, Weighed
 
-_LOADING = 0.5
+LOADING = 0.5
 """Seconds that loading numba and its cached code takes, about."""
 _NONE = np.zeros(0, np.bool_)
 _BLOCK = 64
@@ -28,7 +28,7 @@ def worth_compiling(queries: int, documents: int) -> bool:
     if not available():
         return False
     without = queries * (4e-5 + documents * 3e-9)
-    return _compiled.cache_info().currsize > 0 or without > _LOADING
+    return _compiled.cache_info().currsize > 0 or without > LOADING
 
 
 @functools.cache

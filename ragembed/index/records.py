@@ -26,6 +26,11 @@ class SegmentRecord:
         """The lowest of its rows."""
         return int.from_bytes(self.runs[:8], "little", signed=True)
 
+    @property
+    def accelerates(self) -> bool:
+        """Whether it is an approximate structure over rows that other segments hold."""
+        return self.kind == "ann"
+
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:

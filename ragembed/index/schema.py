@@ -9,6 +9,8 @@ import struct
 
 FORMAT_VERSION = 2
 APPLICATION_ID = 0x72616765  # "rage" in ASCII: marks the SQLite file as ours
+ACCELERATORS = "accelerators"
+"""Key in `settings` of the records of accelerators (`ragembed.index.ann.record`), by number of the embedder."""
 
 _FIELDS = """
 CREATE TABLE fields (

@@ -19,12 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.embed.weighting import Floats, Statistics, Weighting
+from ragembed.errors import QueryError
 from ragembed.index import kernels
 from ragembed.index.postings import Postings
 from ragembed.index.selection import Selection
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Query = Sequence[str] | dict[str, float]
+"""The terms of a query, with repetition; or its distinct terms, each with what stands for its count: any number that is
+not negative, such as a query model of relevance feedback gives.
+"""
 
 _WARM = 8
 """Searches after which the weights of all postings are computed at once instead of per touched list."""
@@ -78,6 +83,7 @@ class _Terms(dict[str, int]):
         self._weighting = weighting
         self._documents = documents
         self._idf = array("d")
+        self._frequencies = array("q")
         self._numbers = array("q")
 
     def __missing__(self, term: str) -> int:
@@ -88,6 +94,7 @@ class _Terms(dict[str, int]):
             if number >= 0
         )
         self._idf.append(self._weighting.idf(frequency, self._documents) if frequency else 0.0)
+        self._frequencies.append(frequency)
         self._numbers.extend(numbers)
         number = self[term] = len(self)
         return number
@@ -95,6 +102,10 @@ class _Terms(dict[str, int]):
     def idf(self, terms: NDArray[np.int64]) -> NDArray[np.float64]:
         """The idf of terms by number; 0 for those that no live document holds."""
         return np.frombuffer(self._idf)[terms] if len(terms) else np.zeros(0)
+
+    def frequencies(self, terms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many live documents hold each of some terms by number."""
+        return np.frombuffer(self._frequencies, np.int64)[terms] if len(terms) else terms
 
     def numbers(self, terms: NDArray[np.int64], segment: int) -> NDArray[np.int64]:
         """The numbers of terms in one segment, -1 for those absent."""
@@ -123,11 +134,13 @@ class SparseIndex:
         self._lock = threading.RLock()
         """Held while terms are numbered; scoring needs none, and what it keeps any thread would compute the same."""
 
-    def weigh(self, queries: Sequence[Sequence[str]]) -> Weighed:
+    def weigh(self, queries: Sequence[Query]) -> Weighed:
         """The weights of the queries' terms, in order of their first appearance; of absent terms 0."""
         if len(self._terms) > _MOST_TERMS:
             self._terms = self._new_terms()
         number = self._terms.__getitem__
+        if any(isinstance(query, dict) for query in queries):
+            return self._weigh_models(queries)
         if self.weighting.additive:  # a repeated term may simply be added twice, and its idf is its weight
             terms = array("q", map(number, itertools.chain.from_iterable(queries)))
             bounds = array("q", itertools.accumulate(map(len, queries), initial=0))
@@ -143,7 +156,50 @@ class SparseIndex:
         values = self.weighting.query(np.frombuffer(counts), self._terms.idf(numbers), at)
         return Weighed(at, numbers, values.astype(np.float32))
 
-    def search(self, terms: Sequence[str], k: int, selection: Selection | None = None) -> tuple[Rows, Floats]:
+    def _weigh_models(self, queries: Sequence[Query]) -> Weighed:
+        """As `weigh`, where a term's weight in some query is given: it counts as its number of repetitions does.
+
+        That number is multiplied with the idf; where the weighting is by cosine, the query is divided by its length.
+        """
+        terms, counts, bounds = array("q"), array("d"), array("q", [0])
+        for query in queries:
+            if isinstance(query, dict):
+                given = np.fromiter(query.values(), np.float64, len(query))
+                if not (np.isfinite(given).all() and (given >= 0).all()):
+                    raise QueryError(
+                        "a term of the query has a weight that is negative or no number", "give 0 or more"
+                    )
+                terms.extend(map(self._terms.__getitem__, query))
+            elif self.weighting.additive:  # term by term, as in `weigh`: the same to the last bit
+                given = np.ones(len(query))
+                terms.extend(map(self._terms.__getitem__, query))
+            else:
+                repetitions = Counter(query)
+                given = np.fromiter(repetitions.values(), np.float64, len(repetitions))
+                given = self.weighting.query_counts(given)
+                terms.extend(map(self._terms.__getitem__, repetitions))
+            counts.extend(given)
+            bounds.append(len(terms))
+        numbers, at = np.frombuffer(terms, np.int64), np.frombuffer(bounds, np.int64)
+        values = self.weighting.query_of_weights(np.frombuffer(counts), self._terms.idf(numbers), at)
+        return Weighed(at, numbers, values.astype(np.float32))
+
+    def idf(self, terms: Sequence[str]) -> NDArray[np.float64]:
+        """The idf of each of `terms` ``(len(terms),)`` over the live documents; 0 for those that none holds."""
+        with self._lock:
+            return self._terms.idf(self._numbered(terms)).copy()
+
+    def frequencies(self, terms: Sequence[str]) -> NDArray[np.int64]:
+        """How many live rows hold each of `terms` ``(len(terms),)``; remembered, unlike by `frequency`."""
+        with self._lock:
+            return self._terms.frequencies(self._numbered(terms)).copy()
+
+    def _numbered(self, terms: Sequence[str]) -> NDArray[np.int64]:
+        if len(self._terms) > _MOST_TERMS:
+            self._terms = self._new_terms()
+        return np.array([self._terms[term] for term in terms], np.int64)
+
+    def search(self, terms: Query, k: int, selection: Selection | None = None) -> tuple[Rows, Floats]:
         """The k best rows and their scores (> 0), best first, equal scores by row; of the `selection` if there is one.
 
         A selection leaves the scores as they are: their statistics stay those of all live documents.
@@ -151,7 +207,7 @@ class SparseIndex:
         return self.search_many([terms], k, selection)[0]
 
     def search_many(
-        self, queries: Sequence[Sequence[str]], k: int, selection: Selection | None = None
+        self, queries: Sequence[Query], k: int, selection: Selection | None = None
     ) -> list[tuple[Rows, Floats]]:
         """`search` for each of `queries`."""
         self.searches += len(queries)
@@ -176,14 +232,13 @@ class SparseIndex:
     def _new_terms(self) -> _Terms:
         return _Terms(self.segments, self.weighting, self.statistics.documents)
 
-    def query_weights(self, terms: Sequence[str]) -> dict[str, float]:
+    def query_weights(self, terms: Query) -> dict[str, float]:
         """What each distinct term of a query weighs in it, in order of first appearance; 0 for absent ones."""
         with self._lock:
             values = self.weigh([terms]).values.tolist()
         weights: dict[str, float] = {}
-        for term, value in zip(
-            terms if self.weighting.additive else dict.fromkeys(terms), values, strict=True
-        ):
+        repeated = self.weighting.additive and not isinstance(terms, dict)
+        for term, value in zip(terms if repeated else dict.fromkeys(terms), values, strict=True):
             weights[term] = weights.get(term, 0.0) + value
         return weights
 

@@ -6,9 +6,9 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ragembed.errors import CorruptError, NotAnIndexError, StoreError
+from ragembed.errors import CorruptError, NotAnIndexError, SpecError, StoreError
 from ragembed.index.arrays import map_arrays
 from ragembed.index.catalog import CATALOG_NAME, Catalog, database_errors
 from ragembed.index.files import EMBEDDERS, SEGMENTS, check_file, missing_is_corrupt, sync_folder
@@ -17,7 +17,13 @@ from ragembed.index.lock import LOCK_NAME, write_lock
 from ragembed.index.postings import Postings
 from ragembed.index.records import SegmentRecord
 from ragembed.index.runs import Rows, decode_runs
+from ragembed.index.tokens import Tokens, read_tokens
 from ragembed.index.writer import Writer, roll_back
+
+if TYPE_CHECKING:
+    from ragembed.embed.base import Dense
+    from ragembed.index.ann.accelerator import Accelerator
+    from ragembed.index.ann.record import AnnRecord
 
 
 class ChangedError(StoreError):
@@ -175,12 +181,52 @@ class Store:
             )
         return postings
 
+    def load_tokens(self, record: SegmentRecord) -> Tokens:
+        """The token vectors of a segment, mapped, after its checksum."""
+        path = self.folder / SEGMENTS / record.name
+        check_file(path, record.bytes, record.sha256)
+        with missing_is_corrupt(path):
+            return read_tokens(path, record.rows)
+
     def load_flat(self, record: SegmentRecord, dimension: int) -> Flat:
         """The FAISS index of a segment, after its checksum."""
         path = self.folder / SEGMENTS / record.name
         check_file(path, record.bytes, record.sha256)
         with missing_is_corrupt(path):
             return read_flat(path, record.rows, dimension)
+
+    def load_accelerator(self, catalog: Catalog, record: AnnRecord) -> Accelerator:
+        """An accelerator of the index, after its checksum; none of its rows counts as deleted yet."""
+        from ragembed.index.ann import ANN_TYPES
+        from ragembed.index.ann.accelerator import Accelerator
+        from ragembed.index.ann.file import read_index
+
+        segment = next((s for s in catalog.segments() if s.name == record.segment), None)
+        if segment is None or not segment.accelerates:
+            raise CorruptError(
+                f"the accelerator {record.segment} is missing", "run: ragembed verify INDEX --repair"
+            )
+        path = self.folder / SEGMENTS / segment.name
+        check_file(path, segment.bytes, segment.sha256)
+        try:
+            kind = ANN_TYPES.create(record.spec)
+            rows = decode_runs(segment.runs, segment.rows, segment.name)
+            with missing_is_corrupt(path):
+                index = read_index(path, record.faiss_bytes, kind, record.space, len(rows))
+        except SpecError as error:
+            raise CorruptError(
+                f"{segment.name} is of a type that cannot be used ({error.fault})",
+                "run: ragembed verify INDEX --repair",
+            ) from error
+        return Accelerator(kind, record.space, index, rows, record.settings)
+
+    def load_probes(self, record: AnnRecord) -> Dense:
+        """The queries (n, dimension) that an accelerator's recall is measured by."""
+        from ragembed.index.ann.file import read_probes
+
+        path = self.folder / SEGMENTS / record.segment
+        with missing_is_corrupt(path):
+            return read_probes(path, record.faiss_bytes, record.probes, record.dimension)
 
 
 def _is_free(folder: Path) -> bool:

@@ -22,22 +22,28 @@ from ragembed.embed.base import Dense
 from ragembed.errors import StoreError
 from ragembed.index.arrays import encode_arrays
 from ragembed.index.catalog import Catalog
+from ragembed.index.content import Passage
 from ragembed.index.files import EMBEDDERS, SEGMENTS, durable_file, unwritable
 from ragembed.index.merge import merge_postings, neighbours_to_rewrite, tail_to_merge
 from ragembed.index.postings import Postings
 from ragembed.index.records import FileRecord, SegmentRecord
 from ragembed.index.runs import Rows, contiguous, encode_runs
+from ragembed.index.tokens import KIND as TOKENS
+from ragembed.index.tokens import Tokens, write_tokens
 from ragembed.types import Chunk, Document
 
 if TYPE_CHECKING:
+    from ragembed.index.ann.accelerator import Accelerator
     from ragembed.index.store import Store
 
-Vectors = Postings | Dense
+Vectors = Postings | Dense | Tokens
 
 _LARGEST_FLAT = 1 << 32
 """Bytes of vectors up to which they are merged, so that disks need not hold more than that twice."""
 _PATIENCE_MS = 5_000
 """How long `Writer.shrink` waits for readers; a search is over in less."""
+_ATTEMPT_MS = 200
+"""How long one attempt of it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +106,24 @@ class Writer:
             for key, value in settings.items():
                 self.catalog.put_setting(key, value)
 
-    def plan(self, entries: Sequence[Entry], delete: Sequence[str] = ()) -> Plan:
-        """Find chunks of `entries` whose vectors are there, in documents that the batch replaces or deletes."""
-        there: defaultdict[bytes, deque[int]] = defaultdict(deque)
-        for digest, row in self.catalog.chunk_rows(
+    def plan(self, entries: Sequence[Entry], delete: Sequence[str] = (), fields: Sequence[str] = ()) -> Plan:
+        """Find chunks of `entries` whose vectors are there, in documents that the batch replaces or deletes.
+
+        `fields` are those of the metadata that are embedded besides the text, and must be the same too.
+        """
+        there: defaultdict[tuple[object, ...], deque[int]] = defaultdict(deque)
+        held = self.catalog.chunk_rows(
             list(dict.fromkeys([*(entry.document.id for entry in entries), *delete]))
-        ):
-            there[digest].append(row)
+        )
+        rows = [row for _, row in held]
+        beside = self.catalog.field_texts(rows, fields) if fields else [()] * len(rows)
+        for (digest, row), texts in zip(held, beside, strict=True):
+            there[digest, *texts].append(row)
         return Plan(
             entries,
             delete,
             [
-                [there[digest].popleft() if there.get(digest) else None for digest in entry.hashes]
+                [there[key].popleft() if there.get(key) else None for key in _keys(entry, fields)]
                 for entry in entries
             ],
         )
@@ -184,14 +196,22 @@ class Writer:
         self.sweep()
 
     def shrink(self) -> None:
-        """Have SQLite give free pages back and empty its log, so that nothing deleted is left in a file."""
+        """Have SQLite give free pages back and empty its log, so that nothing deleted is left in a file.
+
+        SQLite waits until nobody holds a place among the readers that stood for an older state. Readers that begin
+        meanwhile may take that place over for the newest state, one after the other without end, and it does not look
+        at the state again as long as it waits: so it is asked often, and waits briefly.
+        """
         db = self.catalog.db
         db.execute("VACUUM")
         (patience,) = db.execute("PRAGMA busy_timeout").fetchone()
-        db.execute(f"PRAGMA busy_timeout = {min(patience, _PATIENCE_MS)}")
-        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        db.execute(f"PRAGMA busy_timeout = {_ATTEMPT_MS}")
+        emptied = any(
+            not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            for _ in range(_PATIENCE_MS // _ATTEMPT_MS)
+        )
         db.execute(f"PRAGMA busy_timeout = {patience}")
-        if busy:
+        if not emptied:
             raise StoreError(
                 f"{self.store.folder} is being read, by another process or by an iteration that is not at its end,"
                 " so what was deleted stays in its log for now",
@@ -217,7 +237,40 @@ class Writer:
             raise
 
     def _segments(self, embedder: int) -> list[SegmentRecord]:
-        return [record for record in self.catalog.segments() if record.embedder == embedder]
+        return [r for r in self.catalog.segments() if r.embedder == embedder and not r.accelerates]
+
+    def write_accelerator(
+        self, embedder: int, accelerator: Accelerator, probes: Dense | None
+    ) -> tuple[SegmentRecord, int]:
+        """Write the file of an accelerator, with the queries that are kept beside it; its record, and FAISS's bytes.
+
+        `replace_accelerator` then names it.
+        """
+        from ragembed.index.ann.file import write_index
+
+        runs = encode_runs(accelerator.rows)
+        name = _new_name(embedder, runs, ".faiss")
+        with durable_file(self.store.folder / SEGMENTS / name) as file:
+            write_index(accelerator.index, file.write)
+            faiss_bytes = file.size
+            if probes is not None:
+                file.write(np.ascontiguousarray(probes, "<f4").tobytes())
+        record = SegmentRecord(name, embedder, "ann", len(accelerator.rows), runs, file.size, file.sha256)
+        return record, faiss_bytes
+
+    def replace_accelerator(
+        self, embedder: int | None, record: SegmentRecord | None, settings: Mapping[str, Any]
+    ) -> None:
+        """Forget the accelerators of an embedder (None: of all), name `record`, and change settings, all at once."""
+        with self.transaction():
+            for there in self.catalog.segments():
+                if there.accelerates and embedder in (None, there.embedder):
+                    self.catalog.delete_segment(there.name)
+            if record is not None:
+                self.catalog.put_segment(record)
+            for key, value in settings.items():
+                self.catalog.put_setting(key, value)
+            self._bury()
 
     def _dead(self) -> Rows:
         return np.array(self.catalog.dead_rows(), np.int64)
@@ -235,6 +288,12 @@ class Writer:
             if dimension is None:
                 parts = [self.store.load_postings(record) for record in records]
                 new = self._write_postings(embedder, merge_postings(parts, kept), runs)
+            elif records[0].kind == TOKENS:
+                held_tokens = [self.store.load_tokens(record) for record in records]
+                places = [np.flatnonzero(keep) for keep in kept]
+                new = self._write_tokens(
+                    embedder, list(zip(held_tokens, places, strict=True)), len(rows), runs
+                )
             else:
                 new = self._write_merged(records, kept, len(rows), dimension, runs)
         with self.transaction():
@@ -262,6 +321,8 @@ class Writer:
             )
         if isinstance(vectors, Postings):
             return self._write_postings(embedder, vectors, runs)
+        if isinstance(vectors, Tokens):
+            return self._write_tokens(embedder, [(vectors, None)], rows, runs)
         from ragembed.index.flat import flat_index, write_flat
 
         name = _new_name(embedder, runs, ".faiss")
@@ -274,6 +335,14 @@ class Writer:
         with durable_file(self.store.folder / SEGMENTS / name) as file:
             file.write(encode_arrays(postings.to_arrays()))
         return SegmentRecord(name, embedder, "postings", postings.size, runs, file.size, file.sha256)
+
+    def _write_tokens(
+        self, embedder: int, parts: Sequence[tuple[Tokens, Rows | None]], rows: int, runs: bytes
+    ) -> SegmentRecord:
+        name = _new_name(embedder, runs, ".safetensors")
+        with durable_file(self.store.folder / SEGMENTS / name) as file:
+            write_tokens(parts, file.write)
+        return SegmentRecord(name, embedder, TOKENS, rows, runs, file.size, file.sha256)
 
     def _write_merged(
         self,
@@ -294,6 +363,13 @@ class Writer:
         with durable_file(self.store.folder / SEGMENTS / name) as file:
             write_merged_flat(parts, rows, dimension, file.write)
         return SegmentRecord(name, embedder, "flat", rows, runs, file.size, file.sha256)
+
+
+def _keys(entry: Entry, fields: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """For each chunk of a document all that is embedded of it."""
+    for digest, chunk in zip(entry.hashes, entry.chunks, strict=True):
+        passage = Passage.of(chunk, entry.document) if fields else None
+        yield digest, *(passage.embedded(field) for field in fields if passage)
 
 
 def roll_back(catalog: Catalog) -> None:

@@ -108,7 +108,9 @@ def _guessed(data: bytes) -> Decoded:
         return western
     from charset_normalizer import from_bytes  # slow to import, and rarely needed
 
-    best = from_bytes(data[:_SAMPLE]).best()
+    # two bytes a character without a mark show in line ends and spaces: half of each is a NUL
+    wide = () if b"\0" in data else ("utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le")
+    best = from_bytes(data[:_SAMPLE], cp_exclusion=list(wide)).best()
     if western and (best is None or best.encoding.startswith(_LATIN)):
         return western
     if best is not None and (found := _try(data, best.encoding)):

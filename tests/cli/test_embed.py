@@ -93,6 +93,12 @@ def test_what_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == ["lines.txt"]
 
 
+def test_nothing_on_stdin(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    done = run("embed", "-", "-o", tmp_path / "v.npy", "--embedder", SPEC)
+    assert (done.code, done.err) == (1, "error: stdin is empty; write one text per line\n")
+
+
 def test_nothing_to_embed(run: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     done = run("embed", tmp_path / "empty", "-o", tmp_path / "v.npy", "--embedder", SPEC)

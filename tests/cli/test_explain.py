@@ -23,9 +23,14 @@ def test_as_json(run: Any, index: Path) -> None:
         "explain", "rotating the keys", "-i", index, "-k", "1", "--expected", "docs/guide/keys.md", "--json"
     )
     found = done.json()
-    assert list(found) == ["query", "k", "where", "fusion", "lists", "hits", "expected", "chunks", "notes"]
+    assert list(found) == [
+        "query", "k", "where", "fusion", "lists", "hits", "expected", "chunks", "steps", "notes",
+    ]  # fmt: skip
     (hit,) = found["hits"]
-    assert list(hit) == ["rank", "score", "id", "document_id", "start", "end", "text", "metadata", "parts"]
+    assert list(hit) == [
+        "rank", "score", "first_rank", "stands_for", "id", "document_id", "start", "end", "text", "metadata", "steps",
+        "parts",
+    ]  # fmt: skip
     (part,) = hit["parts"]
     assert list(part) == [
         "embedder", "rank", "score", "share", "method", "contributions", "rest", "length", "average_length",

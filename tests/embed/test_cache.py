@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from ragembed import Document, Pipeline
 from ragembed.embed import EMBEDDERS
-from ragembed.embed.base import Dense, Embedder, Truncation
+from ragembed.embed.base import Dense, Embedder, Kind, Truncation
 from ragembed.embed.cache import VectorCache
 from ragembed.errors import StoreError
 
@@ -22,7 +22,7 @@ class Slow(Embedder):
     """Counts the vowels of a text's first `reads` words, and how often it was asked to."""
 
     name: ClassVar[str] = "slow"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     costly: ClassVar[bool] = True
     reads: int = 3
 

@@ -131,6 +131,16 @@ def test_first_numbers_of_a_vector(tiny_model: Path) -> None:
         EMBEDDERS.create(f'hf:"{tiny_model}"(truncate_dim=9)').embed(["cat"])
 
 
+def test_numbers_that_float16_does_not_hold(tiny_model: Path, tmp_path: Path) -> None:
+    folder = copied(tiny_model, tmp_path)
+    spoil(folder, lambda state: state["encoder.layer.0.output.dense.weight"].fill_(1e6))
+    assert np.isfinite(np.asarray(EMBEDDERS.create(f'hf:"{folder}"(precision=float32)').embed(["cat"]))).all()
+    with pytest.raises(
+        EmbeddingError, match=r"NaN or infinity for text 0 of 1; float16 ends .* use precision=float32"
+    ):
+        EMBEDDERS.create(f'hf:"{folder}"(precision=float16)').embed(["cat"])
+
+
 def spoil(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     from safetensors.torch import load_file, save_file
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,3 +83,18 @@ def test_it_is_read_as_what_ir_measures_means(written: str, name: str, params: d
 def test_what_nobody_computes_is_refused_in_one_line(written: str) -> None:
     with pytest.raises(SpecError, match=r"no package that is installed computes|lacks a cutoff"):
         parse_measure(written)
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_what_is_asked_for_together_does_not_matter(seed: int) -> None:
+    """ir_measures asks for NumRet along with whatever comes first in a set, which may look at judged documents only."""
+    script = (
+        "from ragembed.eval.measures import evaluate\n"
+        f"found = evaluate({QRELS}, {RUN}, ['SetP(judged_only=true)', 'NumRet', 'AP(rel=2)', 'Rprec', 'infAP'])\n"
+        "print(list(found.per_query['NumRet'].values()))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[4.0, 2.0]\n"

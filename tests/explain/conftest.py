@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import pytest
 
 from ragembed import Document, Pipeline
 from ragembed.embed import EMBEDDERS
-from ragembed.embed.base import Dense, Embedder
+from ragembed.embed.base import Dense, Embedder, Kind
 from ragembed.embed.random_projection import RandomProjection
 from ragembed.tokens import tokenizer
 
@@ -24,7 +22,7 @@ class Short(Embedder):
     """A random projection of the first eight words: a stand-in for a transformer with a limit."""
 
     name: ClassVar[str] = "short"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     _inner: RandomProjection = field(
         default_factory=lambda: RandomProjection(dimension=512, language="english"), init=False, repr=False
     )
@@ -60,25 +58,16 @@ def short(monkeypatch: pytest.MonkeyPatch) -> str:
     return "short"
 
 
-Make = Callable[..., Pipeline]
-
-
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Makes an index of texts, as documents d0, d1 ..., or of the documents that are given."""
-    with ExitStack() as stack:
+def make(made: Callable[..., Pipeline]) -> Callable[..., Pipeline]:
+    """Makes an index of texts or documents, by BM25 unless it is told otherwise."""
 
-        def made(
-            texts: Sequence[str | Document], embedder: str = "bm25(language=english)", chunker: str = "whole"
-        ) -> Pipeline:
-            folder = tmp_path / f"{len(list(tmp_path.iterdir()))}.index"
-            pipeline = stack.enter_context(Pipeline.create(folder, embedder=embedder, chunker=chunker))
-            pipeline.add(
-                [t if isinstance(t, Document) else Document(f"d{i}", t) for i, t in enumerate(texts)]
-            )
-            return pipeline
+    def by_bm25(
+        texts: Sequence[str | Document], embedder: str = "bm25(language=english)", chunker: str = "whole"
+    ) -> Pipeline:
+        return made(texts, embedder, chunker)
 
-        yield made
+    return by_bm25
 
 
 @pytest.fixture

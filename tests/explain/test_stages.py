@@ -280,11 +280,11 @@ def test_diluted_by_the_depth(make: Make) -> None:
     others = {n: 250 - n for n in range(1, 251)} | {3: 200}
     texts = [" ".join(["mice"] * (300 - n) + [f"w{n}x{m}" for m in range(others[n])]) for n in range(1, 251)]
     pipeline = make([Document(f"{n:03}", text) for n, text in enumerate(texts, 1)], HYBRID)
-    found = verdict(pipeline, "003", "mice", k=2)
+    found = verdict(pipeline, "003", "mice", k=2, fusion="rrf")
     assert (found.stage, found.reason) == ("diluted", "depth")
     assert list(found.evidence["lists"].values()) == [3, 201]
     assert found.evidence["full_rank"] == 1
-    assert verdict(pipeline, "003", "mice", k=300).rank == 1
+    assert verdict(pipeline, "003", "mice", k=300, fusion="rrf").rank == 1
 
 
 def test_a_chunk_may_be_asked_for(make: Make) -> None:

@@ -8,6 +8,7 @@ from ragembed import Document, Pipeline
 from ragembed.explain.state import Listing, State, ordered
 from ragembed.index.dense import DenseIndex, DenseSegment
 from ragembed.index.flat import flat_index
+from ragembed.retrieve.options import SearchOptions
 
 Make = Callable[..., Pipeline]
 
@@ -50,7 +51,7 @@ def test_the_whole_fusion_is_that_of_a_search_as_deep(make: Make) -> None:
     pipeline = make([f"fox den {n} {'mice ' * (n % 7)}" for n in range(300)], "bm25+onehot")
     for fusion in ("rrf", "rrf(k=1)", "combsum"):
         hits = pipeline.search("fox mice", 1000, fusion=fusion)
-        with pipeline._search().ranking("fox mice", None, fusion) as ranking:
+        with pipeline._search().ranking("fox mice", None, SearchOptions(fusion)) as ranking:
             state = State(ranking, pipeline.embedders, 5)
             chunks = ranking.catalog.chunks(state.full.rows.tolist())
             assert [chunks[row].id for row in state.full.rows.tolist()] == [hit.chunk.id for hit in hits]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from ragembed.embed.base import Dense, Embedder
+from ragembed.embed.base import Dense, Embedder, Kind
 from ragembed.explain.vectors import Occlusion
 
 
@@ -18,7 +18,7 @@ class Letters(Embedder):
     """How many times ``a`` stands in a text."""
 
     name: ClassVar[str] = "letters"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     dimension: ClassVar[int] = 1
     late: bool = False
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 from ragembed.errors import StoreError
+from ragembed.index import writer as writer_module
 from ragembed.index.content import chunk_digest
 from ragembed.index.files import SEGMENTS
 from ragembed.index.postings import postings_of_terms
@@ -153,15 +157,49 @@ def test_nothing_deleted_is_left_in_any_file(store: Store) -> None:
     assert not [path for path in files if b"zanzibar" in path.read_bytes()]
 
 
-def test_shrinking_beside_a_reader_is_told(store: Store) -> None:
+def test_shrinking_beside_a_reader_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "_PATIENCE_MS", 200)
     with store.writing() as writer:
         put(writer, entry("a", "one"))
         with Store(store.folder).snapshot() as other:
             other.counts()
             put(writer, entry("b", "two"))
-            writer.catalog.db.execute("PRAGMA busy_timeout = 50")
             with pytest.raises(StoreError, match="is being read, by another process"):
                 writer.shrink()
+
+
+def test_shrinking_is_not_held_up_by_readers_that_follow_each_other(store: Store) -> None:
+    """Older states fill SQLite's four places for readers; whoever reads next takes over the one that it waits for."""
+    shrinking, over = threading.Event(), threading.Event()
+
+    def read(older: list[contextlib.ExitStack]) -> None:
+        shrinking.wait()
+        time.sleep(0.3)  # until it waits for the log
+        reading = older[0]
+        while not over.is_set():  # one begins before another ends
+            last = reading.pop_all()
+            reading.enter_context(store.snapshot()).counts()
+            last.close()
+            while len(older) > 1:
+                older.pop().close()
+            time.sleep(0.02)
+        reading.close()
+
+    with store.writing() as writer:
+        older = [contextlib.ExitStack() for _ in range(4)]
+        for number, reading in enumerate(older):
+            put(writer, entry(f"d{number}", "one"))
+            reading.enter_context(store.snapshot()).counts()
+        put(writer, entry("last", "two"))
+        reader = threading.Thread(target=read, args=(older,))
+        reader.start()
+        shrinking.set()
+        try:
+            writer.shrink()
+        finally:
+            over.set()
+            reader.join()
+    assert len(rows(store)) == 5
 
 
 def test_a_rehearsal_changes_nothing(store: Store) -> None:

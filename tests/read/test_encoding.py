@@ -80,6 +80,11 @@ def test_unknown_encodings_are_refused_before_anything_is_read() -> None:
             ReadOptions(encoding=name)
 
 
+def test_bytes_without_a_nul_are_not_taken_for_two_bytes_a_character() -> None:
+    """These four were read as three Chinese characters, and two lines as one."""
+    assert decode(b"a\nb\xff\xfe\n").text.count("\n") == 2
+
+
 def test_line_ends() -> None:
     assert decode(b"a\r\nb\r\n").text == "a\r\nb\r\n"
     assert decode(b"a\rb\r").text == "a\nb\n"

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from ragembed import Document, Pipeline
 from ragembed.errors import SpecError
-from ragembed.retrieve.fusion import FUSIONS, CombSum, ReciprocalRank
+from ragembed.retrieve.fusion import DEFAULT, FUSIONS
+from ragembed.retrieve.fusion.ranks import ReciprocalRank
+from ragembed.retrieve.fusion.sums import CombSum
 
 LISTS = st.lists(
     st.lists(st.integers(0, 8), unique=True, max_size=8).map(lambda rows: [(row, 1.0) for row in rows]),
@@ -110,7 +112,7 @@ def test_a_search_is_told_how_to_join(tmp_path: Path) -> None:
         pipeline.add([Document("a", "pear pear plum"), Document("b", "pear fig"), Document("c", "plum")])
         first = pipeline.search("pear", fusion="rrf(k=0)")[0]
         assert first.score == pytest.approx(sum(1 / rank for rank, _ in first.parts.values()))
-        assert pipeline.search("pear") == pipeline.search("pear", fusion="rrf")
+        assert pipeline.search("pear") == pipeline.search("pear", fusion=DEFAULT)
         scores = [hit.score for hit in pipeline.search("pear", fusion="combsum")]
         assert 2 >= max(scores) > min(scores) >= 0
         documents = pipeline.search_documents(["pear"], fusion="combsum")[0]

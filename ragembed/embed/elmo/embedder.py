@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragembed.embed.base import Dense, Embedder, as_dense, normalized
+from ragembed.embed.base import Dense, Embedder, Kind, as_dense, normalized
 from ragembed.embed.elmo.files import ElmoFiles, open_elmo
 from ragembed.embed.elmo.mixing import Layers, Mixing
 from ragembed.embed.elmo.sentences import sentences
@@ -48,7 +48,7 @@ class ElmoEmbedder(Embedder):
     """The biLM of Peters et al. 2018, trained here (``ragembed train elmo``) or as it was published."""
 
     name: ClassVar[str] = "elmo"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     costly: ClassVar[bool] = True
 
     path: str = ""

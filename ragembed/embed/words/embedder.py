@@ -13,13 +13,13 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragembed.analysis import ANALYZER_VERSION
-from ragembed.embed.base import Dense, Embedder
+from ragembed.embed.base import Dense, Embedder, Kind
 from ragembed.embed.coverage import Coverage
 from ragembed.embed.words.pooling.fitted import FittedPooling
 from ragembed.embed.words.pooling.forgetting import only_words
@@ -59,7 +59,7 @@ class _Length:
 class WordEmbedder(Embedder):
     """Subclasses have the name of a trainer, and fields for more of its settings."""
 
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     defaults: ClassVar[Mapping[str, Any]] = {}
     """Settings of a training on the indexed corpus, where they are not the trainer's own."""
 
@@ -278,6 +278,11 @@ class WordEmbedder(Embedder):
     @property
     def _ready(self) -> bool:
         return self.has_words and (self._learnt is not None or not self._weighs)
+
+    @property
+    def model(self) -> WordVectors:
+        """The words that it goes by and their vectors; `EmbeddingError` where it is not fitted."""
+        return self._vectors
 
     @property
     def _vectors(self) -> WordVectors:

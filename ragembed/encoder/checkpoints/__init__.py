@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +47,8 @@ def family_of(settings: dict[str, Any], where: Path) -> Family:
     )
 
 
-def load(folder: Path) -> Encoder:
-    """The model in `folder`, in float32, without a gradient.
+def load(folder: Path, *, beside: str = "") -> Encoder:
+    """The model in `folder`, in float32, without a gradient; a tensor named `beside` in its file is somebody else's.
 
     Raises:
         EmbeddingError: Its type is unknown, a tensor is missing, left over, of another shape or not finite, or a file
@@ -60,6 +62,8 @@ def load(folder: Path) -> Encoder:
     check_model(folder)
     settings = read_settings(folder / "config.json")
     family = family_of(settings, folder)
+    if beside:
+        family = replace(family, ignored=(*family.ignored, re.escape(beside)))
     try:
         config = family.config(settings)
         for rope in set(config.ropes):

@@ -41,6 +41,8 @@ class Cutter:
         if overlap is not None and overlap < 0:
             raise EmbeddingError(f"overlap is {overlap}", "give 0 or more")
         self.tokenizer, self.longest, self.long, self.overlap = tokenizer, longest, long, overlap
+        if overlap and long not in (*WHOLE, "truncate"):
+            windows(longest + 1, self.room, overlap)  # which tells of an overlap as long as a window
         self.truncation = Truncation()
         self.ledger = TokenLedger()
         """Of all texts so far."""

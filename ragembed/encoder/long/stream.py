@@ -20,7 +20,7 @@ from ragembed.encoder.config import Rope
 from ragembed.encoder.long.swap_attention import shallow_copy, swap_attention
 from ragembed.encoder.model import Attention, Encoder, Rotation
 from ragembed.encoder.packing import Packing
-from ragembed.encoder.pooling import Pooling
+from ragembed.encoder.pooling import Behind, Pooling
 from ragembed.encoder.positions import rope
 from ragembed.errors import EmbeddingError
 
@@ -45,6 +45,10 @@ class Stream:
 
     def pooled(self, ids: Tensor, pool: Pooling) -> Tensor:
         """Ids of one text ``(n,)`` -> its vector ``(D,)`` in float32."""
+        skip = 0
+        if isinstance(pool, Behind):
+            skip = pool.skip
+            pool = pool.pool
         if pool not in (pooling.mean, pooling.last_token, pooling.weighted_mean):
             raise EmbeddingError(
                 "long=stream pools by the mean of all tokens or by the last one, and this model pools otherwise",
@@ -56,6 +60,8 @@ class Stream:
             if pool is pooling.last_token:
                 total, mass = x[-1].float(), 1.0
                 continue
+            behind = max(0, min(skip, len(ids) - 1) - first)
+            first, x = first + behind, x[behind:]
             weights = torch.ones(len(x), 1, device=x.device)
             if pool is pooling.weighted_mean:
                 weights = torch.arange(first + 1, first + len(x) + 1, device=x.device)[:, None].float()

@@ -10,6 +10,7 @@ from ragembed.errors import EmbeddingError, QueryError
 from ragembed.explain.state import State
 from ragembed.explain.target import locate
 from ragembed.explain.tokens.compare import Compared, compare
+from ragembed.retrieve.options import SearchOptions
 from ragembed.retrieve.search import Searcher, check
 from ragembed.types import Chunk
 
@@ -54,7 +55,7 @@ def explain_tokens(
     """
     check([query], 1)
     number = _built_in(searcher)
-    with searcher.ranking(query, condition, fusion) as ranking:
+    with searcher.ranking(query, condition, SearchOptions(fusion)) as ranking:
         state = State(ranking, searcher.embedders, 1)
         catalog = state.catalog
         if expected is None:
@@ -74,7 +75,7 @@ def explain_tokens(
 
 def _built_in(searcher: Searcher) -> int:
     for number, embedder in enumerate(searcher.embedders):
-        if isinstance(embedder, BuiltInEmbedder):
+        if isinstance(embedder, BuiltInEmbedder) and embedder.field is None:
             return number
     names = "+".join(embedder.name for embedder in searcher.embedders)
     raise EmbeddingError(

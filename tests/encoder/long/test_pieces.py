@@ -106,6 +106,13 @@ def test_refused_in_one_line(spec: str, match: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_an_overlap_as_long_as_a_window_is_told_before_a_long_text_comes() -> None:
+    with pytest.raises(EmbeddingError, match="windows of 10 tokens are to share 10"):
+        cutter(12, overlap=10)
+    assert cutter(12, overlap=9).windows(30, "")
+    assert cutter(12, "truncate", overlap=10)  # where nothing overlaps
+
+
 def test_a_prompt_that_leaves_no_room() -> None:
     with pytest.raises(EmbeddingError, match="leave no room for the text; give a greater max_length"):
         cutter(5).pieces(["a b c d e"], "a b c d ")

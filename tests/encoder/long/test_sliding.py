@@ -74,6 +74,8 @@ def test_long_texts_against_a_mask_and_a_table_written_out() -> None:
     sliding = Sliding(encoder, 16)
     torch.testing.assert_close(sliding.tokens(ids, Packing.of([n])), x, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(sliding.pooled(ids, pooling.mean), x.mean(dim=0), atol=1e-5, rtol=1e-5)
+    without_prompt = pooling.behind(pooling.mean, 5)
+    torch.testing.assert_close(sliding.pooled(ids, without_prompt), x[5:].mean(dim=0), atol=1e-5, rtol=1e-5)
 
 
 def test_layers_that_have_a_narrower_window_keep_it() -> None:

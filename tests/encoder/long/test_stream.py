@@ -54,6 +54,17 @@ def test_a_text_that_fits_the_cache(
         torch.testing.assert_close(Stream(encoder, 40).pooled(ids, pool), whole, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("pool", [pooling.mean, pooling.last_token])
+@pytest.mark.parametrize("skip", [1, 9, 100])
+def test_the_prompt_is_left_out(pool: Any, skip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is longer than a block, or than the text."""
+    monkeypatch.setattr(module, "BLOCK", 7)
+    encoder, ids, without = model(), ids_of(40), pooling.behind(pool, skip)
+    packing = Packing.of([40])
+    whole = without(encoder(ids, packing), packing)[0]
+    torch.testing.assert_close(Stream(encoder, 40).pooled(ids, without), whole, atol=1e-5, rtol=1e-5)
+
+
 def test_windows_that_the_cache_holds_are_exact_at_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mistral's: each layer sees 16 tokens, and so does the cache."""
     monkeypatch.setattr(module, "BLOCK", 33)

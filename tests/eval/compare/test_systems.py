@@ -14,7 +14,9 @@ def test_every_combination_once() -> None:
     names = [
         system.name
         for system in grid(
-            ["bm25", "bm25+tfidf", "bm25", "tfidf @ sentence"], ["whole", "fixed"], fusions=["rrf", "combsum"]
+            ["bm25", "bm25+tfidf", "bm25", "tfidf @ sentence"],
+            ["whole", "fixed"],
+            fusions=["evidence", "combsum"],
         )
     ]
     assert names == [
@@ -28,6 +30,12 @@ def test_every_combination_once() -> None:
     ]
 
 
+def test_the_order_of_embedders_matters_to_weights_alone() -> None:
+    both = ["bm25+tfidf", "tfidf+bm25"]
+    assert [system.embedder for system in grid(both)] == both[:1]
+    assert [system.embedder for system in grid(both, fusions=["rrf(weights=0.7:0.3)"])] == both
+
+
 def test_specs_are_canonical() -> None:
     assert System.make("bm25( k1=1.5 )") == System.make("bm25")
     assert System.make("bm25+tfidf", fusion="rrf( k=60 )").fusion == "rrf"
@@ -39,7 +47,7 @@ def test_specs_are_canonical() -> None:
     [
         (("bm52",), "unknown embedder 'bm52'"),
         (("bm25", "recusive"), "unknown chunker 'recusive'"),
-        (("bm25", "whole", "hnsw"), "unknown index type 'hnsw'"),
+        (("bm25", "whole", "hnws"), "unknown index type 'hnws'"),
         (("bm25+tfidf", "whole", "flat", "max"), "unknown fusion 'max'"),
         (("bm25+bm25",), "names the same part twice"),
     ],

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from ragembed.embed.base import Dense, Embedder
+from ragembed.embed.base import Dense, Embedder, Kind
 from ragembed.errors import DatasetError, EmbeddingError, SpecError
 from ragembed.eval.quality.run import evaluate_quality
 from ragembed.eval.quality.words import WordTable
@@ -27,7 +27,7 @@ class Table(Embedder):
     """Words with vectors; a text is the sum of its words. What loads word2vec's files would look like this."""
 
     name: ClassVar[str] = "table"
-    kind: ClassVar[Literal["dense", "sparse"]] = "dense"
+    kind: ClassVar[Kind] = "dense"
     table: WordTable = field(init=False)
 
     def __post_init__(self) -> None:
