@@ -17,8 +17,13 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from ragembed.errors import SpecError
+
+T = TypeVar("T")
 
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -28,6 +33,25 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def spread(work: Callable[[int, int], T], count: int, least: int) -> list[T]:
+    """What `work` returns for the first and last of `count` things, in one part for each thread, in their order.
+
+    A part has at least `least`, so that few are not worth a thread. `work` must let the others run while it computes.
+    """
+    parts = max(1, min(threads(), count // least))
+    bounds = [count * part // parts for part in range(parts + 1)]
+    if parts == 1:
+        return [work(0, count)]
+    with ThreadPoolExecutor(parts, "ragembed-spread") as pool:
+        return list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def threads() -> int:
+    """How many threads there are to use: as `set_threads` was told, else one a core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else available_threads()
 
 
 def wait_calmly() -> None:

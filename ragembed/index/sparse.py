@@ -216,7 +216,7 @@ class SparseIndex:
             numbers_in = [self._terms.numbers(weighed.terms, which) for which in range(len(self.segments))]
         compiled = self.compiled
         if compiled is None:
-            compiled = kernels.worth_compiling(len(queries), self.statistics.documents)
+            compiled = kernels.worth_compiling(self.searches, self.statistics.documents)
         parts = []
         for segment, numbers in zip(self.segments, numbers_in, strict=True):
             excluded = segment.excluded(selection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Collection
 
 from ragembed.index.catalog import Catalog
@@ -12,27 +13,30 @@ from ragembed.retrieve.ranking import Ranking, complete
 _REMEMBERED = 1_000_000
 """Rows whose documents are remembered during one batch: about 100 MB at most."""
 
+Known = tuple[dict[int, str], dict[str, int]]
+
 
 class Owners:
-    """Which document each row belongs to, and how many chunks that has; asked of the catalog once."""
+    """Which document each row belongs to, and how many chunks that has; asked once. Threads may share it."""
 
-    def __init__(self, catalog: Catalog, *, counted: bool) -> None:
-        self.of: dict[int, str] = {}
-        self.chunks: dict[str, int] = {}
-        self._catalog = catalog
+    def __init__(self, *, counted: bool) -> None:
         self._counted = counted
+        self._known: Known = {}, {}
+        self._lock = threading.Lock()
 
-    def learn(self, rows: Collection[int]) -> None:
-        """Have `of`, and where they count `chunks`, hold what belongs to `rows`."""
-        if len(self.of) > _REMEMBERED:
-            self.of.clear()
-            self.chunks.clear()
-        unknown = [row for row in rows if row not in self.of]
-        if unknown:
-            places = complete(self._catalog.places(unknown), unknown)
-            self.of.update((row, document) for row, (document, _) in places.items())
-            if self._counted:
-                self.chunks.update(self._catalog.chunks_by_document(unknown))
+    def of(self, rows: Collection[int], catalog: Catalog) -> Known:
+        """The document of each of `rows`, of some others too, and where they count its number of chunks."""
+        with self._lock:
+            if len(self._known[0]) > _REMEMBERED:
+                self._known = {}, {}
+            documents, chunks = self._known
+            unknown = [row for row in rows if row not in documents]
+            if unknown:
+                places = complete(catalog.places(unknown), unknown)
+                if self._counted:
+                    chunks.update(catalog.chunks_by_document(unknown))
+                documents.update((row, document) for row, (document, _) in places.items())
+            return documents, chunks
 
 
 def best_documents(
@@ -46,11 +50,10 @@ def best_documents(
     waiting = list(range(len(ranking.queries)))
     while waiting:
         ranked = ranking.scored(waiting, depth)
-        owners.learn({row for hits in ranked for row, _ in hits})
-        of = owners.of
+        of, chunks = owners.of({row for hits in ranked for row, _ in hits}, ranking.catalog)
         unfinished = []
         for query, hits in zip(waiting, ranked, strict=True):
-            found = aggregate.documents([(of[row], score, row) for row, score in hits], owners.chunks)
+            found = aggregate.documents([(of[row], score, row) for row, score in hits], chunks)
             results[query] = joined = _followed(results[query], found)
             if len(joined) < k and len(hits) >= depth:
                 unfinished.append(query)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragembed.errors import CorruptError
 from ragembed.index.catalog import Catalog
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from ragembed.retrieve.view import View
 
 T = TypeVar("T")
+Lists = list[tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Rows and scores (n,) for each of some queries, best first."""
+
+_NOWHERE = ("", 0)
 
 
 class Ranking:
@@ -127,9 +132,8 @@ class Ranking:
         tied = {fused.row for hits in ranked for fused in _tied(hits, [hit.score for hit in hits], k)}
         if tied:
             place = self.catalog.places(sorted(tied))
-            nowhere = ("", 0)
             for hits in ranked:
-                hits.sort(key=lambda fused: (-fused.score, place.get(fused.row, nowhere)))
+                hits.sort(key=lambda fused: (-fused.score, place.get(fused.row, _NOWHERE)))
         return [hits[:k] for hits in ranked]
 
     def lists(
@@ -137,18 +141,30 @@ class Ranking:
     ) -> list[list[tuple[int, float]]]:
         """One embedder's k best (row, score) for each of those queries; see `joined`."""
         found = self._with_ties(number, (encoded or self.encoded)[number], list(which), k)
-        lists = [list(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in found]
-        tied = {row for hits in lists for row, _ in _tied(hits, [score for _, score in hits], k)}
-        if tied:
-            place = self.catalog.places(sorted(tied))
-            nowhere = ("", 0)
-            for hits in lists:
-                hits.sort(key=lambda hit: (-hit[1], place.get(hit[0], nowhere)))
-        return [hits[:k] for hits in lists]
+        return [
+            list(zip(rows[:k].tolist(), scores[:k].tolist(), strict=True))
+            for rows, scores in self._by_place(found, k)
+        ]
 
-    def _with_ties(
-        self, number: int, encoded: Any, which: list[int], k: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _by_place(self, found: Lists, k: int) -> Lists:
+        """The lists, of whose equal scores as far as they matter to the first k the earliest document comes first."""
+        marks = [_tied_places(scores, k) for _, scores in found]
+        if not any(mark.any() for mark in marks):
+            return found
+        tied = np.unique(np.concatenate([rows[mark] for (rows, _), mark in zip(found, marks, strict=True)]))
+        place = self.catalog.places(tied.tolist())
+        ordered = sorted(tied.tolist(), key=lambda row: place.get(row, _NOWHERE))
+        position = np.empty(len(tied), np.int64)
+        position[np.searchsorted(tied, ordered)] = np.arange(len(tied))
+        sorted_lists = []
+        for (rows, scores), mark in zip(found, marks, strict=True):
+            second = np.zeros(len(rows), np.int64)
+            second[mark] = position[np.searchsorted(tied, rows[mark])]
+            order = np.lexsort((second, -scores))
+            sorted_lists.append((rows[order], scores[order]))
+        return sorted_lists
+
+    def _with_ties(self, number: int, encoded: Any, which: list[int], k: int) -> Lists:
         """The k best rows and scores for each of those queries, and all that equal the last of them."""
         side = self.sides[number]
         width = k + 1
@@ -164,6 +180,17 @@ class Ranking:
             again = side.search(encoded, [which[i] for i in unsure], width, self.selection)
             for i, answer in zip(unsure, again, strict=True):
                 found[i] = answer
+
+
+def _tied_places(scores: NDArray[np.float32], k: int) -> NDArray[np.bool_]:
+    """Which of some scores (n,), best first, a neighbour has too, as far as that matters to the first k."""
+    tied = np.zeros(len(scores), np.bool_)
+    same = scores[1:] == scores[:-1]
+    tied[1:] = same
+    tied[:-1] |= same
+    if len(scores) > k + 1:
+        tied[k + 1 :] &= scores[k + 1 :] == scores[k - 1]
+    return tied
 
 
 def _tied(hits: Sequence[T], scores: Sequence[float], k: int) -> list[T]:

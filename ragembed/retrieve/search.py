@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +22,7 @@ from ragembed.retrieve.fusion import Fused
 from ragembed.retrieve.options import DEFAULTS, SearchOptions
 from ragembed.retrieve.ranking import Ranking, complete
 from ragembed.retrieve.view import View, load
+from ragembed.threads import threads
 from ragembed.types import Hit
 
 if TYPE_CHECKING:
@@ -79,12 +81,17 @@ class Searcher:
     ) -> Iterator[list[Hit]]:
         """As `search`, one query's hits after the other, all in one state of the index; only some are in memory."""
         names = [str(embedder.spec) for embedder in self.embedders]
+
+        def hits(ranking: Ranking) -> list[list[Hit]]:
+            ranked = ranking.best(range(len(ranking.queries)), k)
+            chunks = complete(ranking.catalog.chunks(rows := _rows(ranked)), rows)
+            return [
+                [_hit(chunks[fused.row], fused, rank, names) for rank, fused in enumerate(each, 1)]
+                for each in ranked
+            ]
+
         with self._state() as (catalog, view):
-            for ranking in self._rankings(catalog, view, queries, k, condition, options):
-                ranked = ranking.best(range(len(ranking.queries)), k)
-                chunks = complete(catalog.chunks(rows := _rows(ranked)), rows)
-                for hits in ranked:
-                    yield [_hit(chunks[fused.row], fused, rank, names) for rank, fused in enumerate(hits, 1)]
+            yield from self._of_each(hits, catalog, view, queries, k, condition, options)
 
     def search_documents(
         self,
@@ -140,10 +147,54 @@ class Searcher:
         if chunked and not aggregate.first_only:
             prefix = len(view.sides) == 1 and not options.make_steps() and not aggregate.additive
             depth = 4 * k if prefix else aggregate.depth  # of such a list any length begins alike
-        owners = Owners(catalog, counted=chunked and aggregate.additive)
+        owners = Owners(counted=chunked and aggregate.additive)
         first_only = chunked and aggregate.first_only
-        for ranking in self._rankings(catalog, view, queries, depth, condition, options, first_only):
-            yield from best_documents(ranking, owners, aggregate, k, depth)
+
+        def documents(ranking: Ranking) -> list[dict[str, Scored]]:
+            return best_documents(ranking, owners, aggregate, k, depth)
+
+        yield from self._of_each(documents, catalog, view, queries, depth, condition, options, first_only)
+
+    def _of_each(
+        self,
+        work: Callable[[Ranking], list[T]],
+        catalog: Catalog,
+        view: View,
+        queries: Iterable[str],
+        depth: int,
+        condition: Condition | None,
+        options: SearchOptions,
+        first_only: bool = False,
+    ) -> Iterator[T]:
+        """What `work` makes of the rankings of some queries at a time, on all cores, in their order."""
+        selection = view.selection(catalog, condition, first_only)
+        workers = (
+            1 if options.make_steps() else threads()
+        )  # a model that ranks again uses all cores by itself
+        size = _group_size(view, depth, workers)
+        taken = threading.Lock()
+
+        def done(group: list[str]) -> list[T]:
+            check(group, depth)
+            with self._beside(catalog, view, taken) as own:
+                return work(Ranking(own, view, group, selection, options))
+
+        for part in _in_order(done, _grouped(queries, size), size, workers):
+            yield from part
+
+    @contextlib.contextmanager
+    def _beside(self, catalog: Catalog, view: View, taken: threading.Lock) -> Iterator[Catalog]:
+        """A catalog in that state for one thread: the given one, or one more unless a writer has come since."""
+        if not taken.acquire(blocking=False):
+            with self.store.snapshot() as own:
+                if own.generation() == view.generation:
+                    yield own
+                    return
+            taken.acquire()
+        try:
+            yield catalog
+        finally:
+            taken.release()
 
     def _rankings(
         self,
@@ -153,18 +204,16 @@ class Searcher:
         depth: int,
         condition: Condition | None,
         options: SearchOptions,
-        first_only: bool = False,
     ) -> Iterator[Ranking]:
         """The rankings of some queries at a time, so many that lists of that depth stay small."""
-        selection = view.selection(catalog, condition, first_only)
-        length = depth if len(view.sides) == 1 else max(depth, LIST_DEPTH) * len(view.sides)
-        size = max(_FEWEST, min(_MOST, _HELD // length))
+        selection = view.selection(catalog, condition)
+        size = _group_size(view, depth, 1)
 
         def ranking(group: list[str]) -> Ranking:
             check(group, depth)
             return Ranking(catalog, view, group, selection, options)
 
-        return _ahead(ranking, _grouped(queries, size), size)
+        return _in_order(ranking, _grouped(queries, size), size, 1)
 
     def rankings(
         self,
@@ -236,25 +285,32 @@ def _hit(chunk: Chunk, fused: Fused, rank: int, names: Sequence[str]) -> Hit:
     )
 
 
-def _ahead(make: Callable[[list[str]], T], groups: Iterator[list[str]], size: int) -> Iterator[T]:
-    """What `make` makes of each group, the next one in a thread while one is used: no more than two at a time.
+def _group_size(view: View, depth: int, workers: int) -> int:
+    """How many queries to search for together, so that lists of that depth stay small with so many groups at a time."""
+    length = depth if len(view.sides) == 1 else max(depth, LIST_DEPTH) * len(view.sides)
+    return max(_FEWEST, min(_MOST, _HELD // length // workers))
+
+
+def _in_order(
+    make: Callable[[list[str]], T], groups: Iterator[list[str]], size: int, workers: int
+) -> Iterator[T]:
+    """What `make` makes of each group, in their order: so many at once in threads, and one more that waits.
 
     A group below `size` is the last one, so that few queries need no thread.
     """
-    group = next(groups, [])
-    if not group:
+    first = next(groups, [])
+    if len(first) < size:
+        if first:
+            yield make(first)
         return
-    made = make(group)
-    if len(group) < size:
-        yield made
-        return
-    with ThreadPoolExecutor(1, "ragembed-encode") as pool:
-        while group:
-            group = next(groups, [])
-            coming = pool.submit(make, group) if group else None
+    with ThreadPoolExecutor(workers, "ragembed-search") as pool:
+        some = itertools.chain([first], itertools.islice(groups, workers))
+        coming = deque(pool.submit(make, group) for group in some)
+        while coming:
+            made = coming.popleft().result()
+            if group := next(groups, []):
+                coming.append(pool.submit(make, group))
             yield made
-            if coming is not None:
-                made = coming.result()
 
 
 def _grouped(queries: Iterable[str], size: int) -> Iterator[list[str]]:

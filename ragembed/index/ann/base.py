@@ -107,10 +107,10 @@ def at_least(value: int, least: int, where: str) -> None:
 
 
 def doubling(first: int, last: int) -> list[int]:
-    """Integers from `first` to `last`, each about a quarter of an octave above the one before."""
+    """Integers from `first` to `last`, each about an eighth of an octave above the one before."""
     steps = []
     value = float(first)
     while value < last:
         steps.append(round(value))
-        value *= 2**0.25
+        value *= 2**0.125
     return list(dict.fromkeys([*steps, last]))

@@ -36,13 +36,21 @@ def write_index(index: Any, write: Callable[[bytes], object]) -> None:
             f"a FAISS index of kind {type(index).__name__} is not kept", "take another index type"
         )
 
+    failures: list[BaseException] = []
+
     def passed_on(data: bytes) -> int:
-        write(data)
+        if not failures:
+            try:
+                write(data)
+            except BaseException as error:  # noqa: BLE001 - FAISS writes the rest in a destructor, which raises nothing
+                failures.append(error)
         return len(data)
 
     library.write_index(
         index, library.BufferedIOWriter(library.PyCallbackIOWriter(passed_on, _BUFFER), _BUFFER)
     )
+    for error in failures:
+        raise error
 
 
 def beginning(index: Any) -> bytes:

@@ -9,27 +9,35 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ragembed.embed.base import Dense
 from ragembed.errors import CorruptError
 from ragembed.index import kernels
 from ragembed.index.dense import DenseSegment, Floats, Rows, products
 from ragembed.index.flat import Flat
+from ragembed.threads import spread
+
+Best = tuple[Rows, Floats, int]
 
 _MARGIN = 8
 """Candidates beyond those that are wanted, whose order in float32 may not be that of the exact scores."""
-_SAVED = 5e-5
+_MODULE = "ragembed.index.ann.rescore_compiled"
+_LEAST = 16
+"""Queries for which a thread is worth starting."""
+_BLOCK = 128
+"""Numbers that numpy adds without halving them."""
+_SAVED = 2e-4
 """Seconds that the compiled code saves a query, about."""
 
 
 def worth_compiling(queries: int) -> bool:
     """Whether so many queries would have repaid the loading of the compiled code, or it is loaded already."""
-    return kernels.available() and ("numba" in sys.modules or queries * _SAVED > kernels.LOADING)
+    repaid = kernels.available() and queries * _SAVED > kernels.LOADING
+    return (_MODULE in sys.modules or repaid) and kernels.usable(_MODULE)
 
 
 def rescored(
@@ -41,179 +49,89 @@ def rescored(
     Where a row is -1 there is no candidate; such ones come last, with a score of minus infinity. Raises `CorruptError`
     for a row that no segment has.
     """
-    rough, best, exact = _compiled() if compiled else (_rough, _best, _exact)
-    few = k + _MARGIN
-    if rows.shape[1] > few + _MARGIN:
-        rows = best(_scores(rough, segments, queries, rows), rows, few)[0]
-    scores = _scores(exact, segments, queries, rows)
-    found: tuple[Rows, Floats] = best(scores, rows, min(k, rows.shape[1]))
-    return found
-
-
-def _scores(
-    score: Callable[..., int], segments: Sequence[DenseSegment], queries: Dense, rows: Rows
-) -> Floats:
-    """Scores (n, width) of `rows` (n, width), each by the segment that has it."""
-    scores = np.full(rows.shape, -np.inf, np.float32)
-    left = int(np.count_nonzero(rows >= 0))
-    for segment in segments:
-        if left:
-            left -= score(segment.flat, segment.rows, queries, rows, scores)
-    if left:
+    best = _best_compiled if compiled else _best
+    k = min(k, rows.shape[1])
+    parts = [best(segment.flat, segment.rows, queries, rows, k) for segment in segments]
+    if sum(found for _, _, found in parts) < np.count_nonzero(rows >= 0):
         raise CorruptError(
             "an accelerator names rows that no segment holds", "run: ragembed verify INDEX --repair"
         )
-    return scores
+    if len(parts) == 1:
+        return parts[0][:2]
+    return _first(np.hstack([part[0] for part in parts]), np.hstack([part[1] for part in parts]), k)
 
 
-def _rough(flat: Flat, held: Rows, queries: Dense, rows: Rows, scores: Floats) -> int:
-    """Fill in the `scores` (n, width) in float32 of those `rows` (n, width) that are `held`; how many these are."""
+def _best(flat: Flat, held: Rows, queries: Dense, rows: Rows, k: int) -> Best:
+    """The k best of those `rows` (n, width) that the segment has held, as `rescored`; and how many it has."""
+    if held[-1] - held[0] == len(held) - 1:  # no gap
+        at = np.clip(rows - held[0], 0, len(held) - 1)
+    else:
+        at = np.minimum(np.searchsorted(held, rows), len(held) - 1)
+    here = held[at] == rows
+    rows, found = np.where(here, rows, -1), int(np.count_nonzero(here))
+    few = k + _MARGIN
+    if rows.shape[1] > few + _MARGIN:
+        scores = np.where(here, _rough(flat, queries, at), -np.inf)
+        some = np.argpartition(scores, rows.shape[1] - few, axis=1)[:, -few:]
+        at, here, rows = (np.take_along_axis(each, some, 1) for each in (at, here, rows))
+    scores = np.where(here, products(flat, queries, at), np.float32(-np.inf))
+    return *_first(rows, scores, k), found
+
+
+def _rough(flat: Flat, queries: Dense, at: Rows) -> Floats:
+    """Inner products (n, width) in float32 of each query with the vectors `at` (n, width)."""
     import faiss
 
     library: Any = faiss
     pointer = library.swig_ptr
-    at, here = _places(held, rows)
-    part = np.empty_like(scores)
+    scores = np.empty(at.shape, np.float32)
     library.fvec_inner_products_by_idx(
-        pointer(part),
+        pointer(scores),
         pointer(queries),
         pointer(flat.codes.view(np.float32)),
-        pointer(at),
+        pointer(np.ascontiguousarray(at)),
         flat.dimension,
-        *rows.shape,
+        *at.shape,
     )
-    np.copyto(scores, part, where=here)
-    return int(np.count_nonzero(here))
+    return scores
 
 
-def _exact(flat: Flat, held: Rows, queries: Dense, rows: Rows, scores: Floats) -> int:
-    """As `_rough`, in float64 and then rounded."""
-    at, here = _places(held, rows)
-    if here.all():
-        scores[:] = products(flat, queries, at)
-    else:
-        which, _ = np.nonzero(here)
-        scores[here] = products(flat, queries[which], at[here][:, np.newaxis])[:, 0]
-    return int(np.count_nonzero(here))
-
-
-def _places(held: Rows, rows: Rows) -> tuple[Rows, NDArray[np.bool_]]:
-    """Where `rows` stand among those that are `held`, ascending, and which of them do; of others any place."""
-    at = np.minimum(np.searchsorted(held, rows), len(held) - 1)
-    return at, held[at] == rows
-
-
-def _best(scores: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
-    """The k best of `rows` (n, width) by `scores`, best first, equal ones by row; and their scores: (n, k)."""
+def _first(rows: Rows, scores: Floats, k: int) -> tuple[Rows, Floats]:
+    """The k first of `rows` (n, width) by `scores`, equal ones by row; and their scores: (n, k)."""
     order = np.lexsort((rows, -scores), axis=1)[:, :k]
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
 
 
-Scoring = Callable[[Flat, Rows, Dense, Rows, Floats], int]
-Choosing = Callable[[Floats, Rows, int], tuple[Rows, Floats]]
+def _best_compiled(flat: Flat, held: Rows, queries: Dense, rows: Rows, k: int) -> Best:
+    """As `_best`, by compiled code."""
+    from ragembed.index.ann import rescore_compiled
+
+    vectors, order = flat.codes.view(np.float32), order_of_sums(flat.dimension)
+
+    def part(first: int, last: int) -> Best:
+        some = slice(first, last)
+        found: Best = rescore_compiled.best(vectors, held, queries[some], rows[some], k, _MARGIN, order)
+        return found
+
+    parts = spread(part, len(queries), _LEAST)
+    if len(parts) == 1:
+        return parts[0]
+    best_rows, best_scores, found = zip(*parts, strict=True)
+    return np.concatenate(best_rows), np.concatenate(best_scores), sum(found)
 
 
 @functools.cache
-def _compiled() -> tuple[Scoring, Choosing, Scoring]:
-    """`_rough`, `_best` and `_exact`, which are compiled when they are called first, or read from numba's cache."""
-    from numba import njit
+def order_of_sums(dimension: int) -> Rows:
+    """How numpy adds so many numbers, block by block: (blocks, 3), the start of each, its length, and how many times
+    the last two sums are added to one after it.
+    """
 
-    @njit(nogil=True, cache=True)
-    def place(held, row):  # type: ignore[no-untyped-def]
-        """Where `row` stands among those that are `held`, ascending; -1: nowhere."""
-        guess = row - held[0]
-        if 0 <= guess < len(held) and held[guess] == row:  # mostly there is no gap
-            return guess
-        at = np.searchsorted(held, row)
-        return at if at < len(held) and held[at] == row else -1
+    def halves(start: int, count: int) -> list[list[int]]:
+        if count <= _BLOCK:
+            return [[start, count, 0]]
+        half = count // 2 // 8 * 8
+        order = halves(start, half) + halves(start + half, count - half)
+        order[-1][2] += 1
+        return order
 
-    @njit(nogil=True, cache=True, fastmath=True)
-    def product(vector, query):  # type: ignore[no-untyped-def]
-        total = np.float32(0)
-        for i in range(len(query)):
-            total += vector[i] * query[i]
-        return total
-
-    @njit(nogil=True, cache=True)
-    def eight(vector, query, start, count):  # type: ignore[no-untyped-def]
-        """The product of `count` numbers from `start` on, up to 128."""
-        total = 0.0
-        whole = start + count - count % 8 if count >= 8 else start
-        if whole > start:
-            a = b = c = d = e = f = g = h = 0.0
-            for i in range(start, whole, 8):
-                a += np.float64(vector[i]) * query[i]
-                b += np.float64(vector[i + 1]) * query[i + 1]
-                c += np.float64(vector[i + 2]) * query[i + 2]
-                d += np.float64(vector[i + 3]) * query[i + 3]
-                e += np.float64(vector[i + 4]) * query[i + 4]
-                f += np.float64(vector[i + 5]) * query[i + 5]
-                g += np.float64(vector[i + 6]) * query[i + 6]
-                h += np.float64(vector[i + 7]) * query[i + 7]
-            total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-        for i in range(whole, start + count):
-            total += np.float64(vector[i]) * query[i]
-        return total
-
-    @njit(nogil=True, cache=True)
-    def wide_product(vector, query, start, count):  # type: ignore[no-untyped-def]
-        if count <= 128:
-            return eight(vector, query, start, count)
-        half = count // 2
-        half -= half % 8
-        return wide_product(vector, query, start, half) + wide_product(
-            vector, query, start + half, count - half
-        )
-
-    @njit(nogil=True, cache=True)
-    def rough(vectors, held, queries, rows, scores):  # type: ignore[no-untyped-def]
-        found = 0
-        for query in range(len(rows)):
-            for i in range(rows.shape[1]):
-                at = place(held, rows[query, i])
-                if at >= 0:
-                    scores[query, i] = product(vectors[at], queries[query])
-                    found += 1
-        return found
-
-    @njit(nogil=True, cache=True)
-    def exact(vectors, held, queries, rows, scores):  # type: ignore[no-untyped-def]
-        wide = np.empty(queries.shape[1], np.float64)
-        found = 0
-        for query in range(len(rows)):
-            wide[:] = queries[query]
-            for i in range(rows.shape[1]):
-                at = place(held, rows[query, i])
-                if at >= 0:
-                    scores[query, i] = wide_product(vectors[at], wide, 0, len(wide))
-                    found += 1
-        return found
-
-    @njit(nogil=True, cache=True)
-    def best(scores, rows, k):  # type: ignore[no-untyped-def]
-        best_rows = np.empty((len(rows), k), np.int64)
-        best_scores = np.empty((len(rows), k), np.float32)
-        for query in range(len(rows)):
-            count = 0
-            for i in range(rows.shape[1]):
-                score, row = scores[query, i], rows[query, i]
-                at = count
-                while at and (
-                    score > best_scores[query, at - 1]
-                    or (score == best_scores[query, at - 1] and row < best_rows[query, at - 1])
-                ):
-                    at -= 1
-                if at == k:
-                    continue
-                count = min(count + 1, k)
-                for later in range(count - 1, at, -1):
-                    best_scores[query, later] = best_scores[query, later - 1]
-                    best_rows[query, later] = best_rows[query, later - 1]
-                best_scores[query, at] = score
-                best_rows[query, at] = row
-        return best_rows, best_scores
-
-    def over_numbers(score: Callable[..., int]) -> Scoring:
-        return lambda flat, *rest: score(flat.codes.view(np.float32), *rest)
-
-    return over_numbers(rough), best, over_numbers(exact)
+    return np.array(halves(0, dimension), np.int64)

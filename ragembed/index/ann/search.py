@@ -72,9 +72,8 @@ class AcceleratedIndex(DenseIndex):
             some = waiting[start : start + step]
             asked = queries if len(some) == len(queries) else queries[some]
             rows, scores, short = self._accelerated(asked, k, selection)
-            found_here = zip(some.tolist(), rows, scores, strict=True)
-            for query, its_rows, its_scores in found_here:
-                found[query] = its_rows, its_scores
+            for query, *hits in zip(some.tolist(), rows, scores, strict=True):
+                found[query] = hits[0], hits[1]
             if self.beside.segments:
                 for query, other in zip(
                     some.tolist(), self.beside.search_many(queries[some], k, selection), strict=True
@@ -89,12 +88,10 @@ class AcceleratedIndex(DenseIndex):
     def _accelerated(self, queries: Dense, k: int, selection: Selection | None) -> tuple[Rows, Floats, Rows]:
         """The k best rows and their scores (n, k) among the candidates, and which queries have too few of these."""
         at = self.accelerator.candidates(queries, k, selection)
-        some = at >= 0
         rows = self.accelerator.rows[at]
-        rows[~some] = -1
-        compiled = worth_compiling(self.searches)
-        rows, scores = rescored(self.segments, queries, rows, k, compiled=compiled)
-        return rows, scores, np.flatnonzero(some.sum(axis=1) < min(k, at.shape[1]))
+        rows[at < 0] = -1
+        rows, scores = rescored(self.segments, queries, rows, k, compiled=worth_compiling(self.searches))
+        return rows, scores, np.flatnonzero(rows[:, -1] < 0)
 
 
 def _joined(one: tuple[Rows, Floats], other: tuple[Rows, Floats], k: int) -> tuple[Rows, Floats]:

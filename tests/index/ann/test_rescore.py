@@ -85,8 +85,9 @@ def test_rows_that_no_segment_holds_are_told(row: int, compiled: bool) -> None:
 
 
 def test_it_is_compiled_once_that_repays_its_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.delitem(sys.modules, "ragembed.index.ann.rescore_compiled", raising=False)
     assert not worth_compiling(1)
+    with monkeypatch.context() as without:
+        without.setattr(kernels, "available", lambda: False)
+        assert not worth_compiling(100_000)
     assert worth_compiling(100_000)
-    monkeypatch.setattr(kernels, "available", lambda: False)
-    assert not worth_compiling(100_000)
