@@ -1,9 +1,9 @@
-"""BM25 against bm25s on the same tokens: time to build, queries per second on one thread, memory, equal scores.
+"""BM25 against bm25s on the same tokens: time to build, queries per second, memory, equal scores; both on one thread.
 
 Collections: SciFact, and synthetic documents whose terms follow Zipf's law. Both sides get the same lists of tokens;
 ours then also builds from text to text, with each side's own tokenizer. bm25s' default BM25 is `lucene`, as is ours.
 
-    python -m ragembed.eval.bench.bm25 [--documents 100000] [--repeat 5]
+    python -m ragembed.eval.bench.bm25 [--documents 100000] [--repeat 5] [--threads 1]
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ragembed.eval.bench.harness import SHARED, alternate, in_process, machine, table
+from ragembed.threads import set_threads, threads
 
 Tokens = list[list[str]]
 K = 10
@@ -82,8 +83,8 @@ def build_theirs(tokens: Tokens, compiled: bool) -> Any:
 
 
 def query_theirs(index: Any, queries: Tokens) -> Any:
-    """bm25s' ids and scores."""
-    return index.retrieve(queries, k=K, show_progress=False, n_threads=1)
+    """bm25s' ids and scores, on as many threads as ours uses."""
+    return index.retrieve(queries, k=K, show_progress=False, n_threads=threads())
 
 
 def text_to_index_ours(texts: list[str]) -> object:
@@ -146,7 +147,9 @@ def main() -> None:
     parser.add_argument(
         "--memory", nargs=3, metavar=("COLLECTION", "SIDE", "BACKEND"), help=argparse.SUPPRESS
     )
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    set_threads(options.threads)
     if options.memory:
         name, side, backend = options.memory
         memory(name, side, backend, options.documents)

@@ -36,8 +36,10 @@ from ragembed.eval.bench.scenario import (
     State,
     Step,
     ask,
+    ask_near,
     faults_of,
     hits_differ,
+    near_differs,
     queries_for,
     script,
     traces,
@@ -202,6 +204,9 @@ class Sweep:
             states = [self.oracle.answers(state, queries).hits for state in step.allowed]
             if all(any(hits_differ(hits[query], state[query]) for query in queries) for state in states):
                 raise AssertionError("after the error the same object answers as no committed state does")
+            for query in queries:
+                if fault := near_differs(ask_near(pipeline, query)[0], hits[query]):
+                    raise AssertionError(f"after the error of the same object {fault}")
         step.act(pipeline, self.place)
         pipeline.close()
 

@@ -16,7 +16,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragembed.eval.bench.forked import Child, Ended, in_child
@@ -24,16 +24,22 @@ from ragembed.eval.bench.phases import IDLE, PHASES, STEP, Board, Turn, turns, w
 from ragembed.eval.bench.scenario import (
     CHUNKER,
     EMBEDDERS,
+    ENOUGH_CHUNKS,
+    FLAT,
+    LISTS,
     Oracle,
     Place,
     State,
     Step,
+    ask_near,
     document_of,
     faults_of,
     queries_for,
     traces,
 )
 
+_WEIGHTS = {False: (2, 2, 2, 2, 1, 2), True: (2, 1, 1, 1, 1, 6)}
+"""How often what is done: add, upsert, delete, index, vacuum, optimize. True: to kill mostly the last."""
 _STEPS = 3
 """Writes of one process."""
 _SHORT = 0.000_2
@@ -50,6 +56,8 @@ class Kill:
     step: str
     phase: str
     wrong: Sequence[str]
+    accelerated: bool = False
+    """Whether what was left was searched through an accelerator, too."""
 
     def __str__(self) -> str:
         return f"run {self.number}, killed in {self.phase} of {self.step!r}: {'; '.join(self.wrong) or 'nothing wrong'}"
@@ -58,8 +66,9 @@ class Kill:
 class Killer:
     """Runs, kills and checks."""
 
-    def __init__(self, place: Place, seed: int) -> None:
+    def __init__(self, place: Place, seed: int, *, optimizing: bool = False) -> None:
         self.place = place
+        self.optimizing = optimizing
         self.random = random.Random(seed)
         self.board = Board()
         self.state = State()
@@ -72,7 +81,9 @@ class Killer:
         """Begin a new index; the kinds of embedders take turns."""
         from ragembed.pipeline import Pipeline
 
-        embedder = list(EMBEDDERS.values())[number // _RENEW % len(EMBEDDERS)]
+        kinds = ["hybrid"] if self.optimizing else ["hybrid", "learnt", "sparse"]
+        self.kind = kinds[number // _RENEW % len(kinds)]
+        embedder = EMBEDDERS[self.kind]
         shutil.rmtree(self.place.index, ignore_errors=True)
         self.oracle.forget()
         self.oracle = Oracle(self.place, embedder)
@@ -105,12 +116,14 @@ class Killer:
         if begun > done:
             allowed.extend((*step.between, step.after))
         ended = in_child(self._check, allowed, queries)
-        wrong = [ended.wrong] if ended.wrong else ended.value
+        wrong, accelerated = ([ended.wrong], False) if ended.wrong else ended.value
         if not wrong:
             ended = in_child(self._resume, steps[done:], queries)
             wrong = [f"resumed: {fault}" for fault in ([ended.wrong] if ended.wrong else ended.value)]
         self.state = steps[-1].after
-        return Kill(number, step.name, phase, wrong) if wrong or (dead and phase != IDLE) else None
+        if wrong or (dead and phase != IDLE):
+            return Kill(number, step.name, phase, wrong, accelerated)
+        return None
 
     def _rehearse(self, steps: Sequence[Step]) -> Ended:
         """How long each phase takes; on a copy of the index that lies where the index does."""
@@ -163,8 +176,12 @@ class Killer:
                 step.act(pipeline, self.place)
             self.board.end(number)
 
-    def _check(self, allowed: Sequence[State], queries: Sequence[str]) -> list[str]:
-        return faults_of(self.place.index, allowed, self.oracle, queries)[1]
+    def _check(self, allowed: Sequence[State], queries: Sequence[str]) -> tuple[list[str], bool]:
+        from ragembed.pipeline import Pipeline
+
+        wrong = faults_of(self.place.index, allowed, self.oracle, queries)[1]
+        with Pipeline.open(self.place.index) as pipeline:
+            return wrong, not wrong and ask_near(pipeline, queries[0])[1]
 
     def _resume(self, steps: Sequence[Step], queries: Sequence[str]) -> list[str]:
         from ragembed.index.verify import orphans
@@ -187,10 +204,10 @@ class Killer:
     # what is done
 
     def _steps(self) -> list[Step]:
-        makers = (self._add, self._upsert, self._delete, self._index, self._vacuum)
+        makers = (self._add, self._upsert, self._delete, self._index, self._vacuum, self._optimize)
         steps: list[Step] = []
         state = self.state
-        for maker in self.random.choices(makers, (2, 2, 2, 2, 1), k=_STEPS):
+        for maker in self.random.choices(makers, _WEIGHTS[self.optimizing], k=_STEPS):
             steps.append(maker(state))
             state = steps[-1].after
         return steps
@@ -210,7 +227,7 @@ class Killer:
     def _upsert(self, state: State) -> Step:
         versions = {name: state.documents[name] + 1 for name in self._some(list(state.documents))}
         versions.update(dict.fromkeys(self._new(4), 0))
-        after = State({**state.documents, **versions}, state.files)
+        after = replace(state, documents={**state.documents, **versions})
         return Step(
             "upsert", lambda p, _: p.upsert([document_of(*item) for item in versions.items()]), state, after
         )
@@ -238,19 +255,27 @@ class Killer:
             "index and prune",
             lambda p, place: p.index(place.sources, prune=True),
             state,
-            State(state.documents, after),
-            (State(state.documents, synced | {name: state.files[name] for name in gone}),),
+            replace(state, files=after),
+            (replace(state, files=synced | {name: state.files[name] for name in gone}),),
         )
 
     def _vacuum(self, state: State) -> Step:
         return Step("vacuum", lambda p, _: p.vacuum(), state, state, leaves_no_trace=True)
 
+    def _optimize(self, state: State) -> Step:
+        if self.kind == "sparse" or state.chunks < ENOUGH_CHUNKS:
+            return self._add(state)
+        kind = FLAT if self.random.random() < 0.2 else LISTS
+        return Step(
+            "optimize", lambda p, _: p.optimize(index_type=kind), state, replace(state, index_type=kind)
+        )
 
-def kill(runs: int, seed: int = 0) -> list[Kill]:
-    """Kill that many processes; stops early after 5 runs that left something wrong."""
+
+def kill(runs: int, seed: int = 0, *, optimizing: bool = False) -> list[Kill]:
+    """Kill that many processes, mostly while `optimizing` if wanted; stops after 5 that left something wrong."""
     found: list[Kill] = []
     with tempfile.TemporaryDirectory(prefix="ragembed-kill-") as folder:
-        killer = Killer(Place(Path(folder).resolve()), seed)
+        killer = Killer(Place(Path(folder).resolve()), seed, optimizing=optimizing)
         for number in range(runs):
             if number and (number % _RENEW == 0 or found[-1].wrong):
                 killer.renew(number)

@@ -28,6 +28,10 @@ _WRAPPED = {
     "compact": "ragembed.index.writer:Writer.compact",
     "shrink": "ragembed.index.writer:Writer.shrink",
     "sweep": "ragembed.index.writer:Writer.sweep",
+    "build accelerator": "ragembed.accelerate:Kept.built",
+    "save accelerator": "ragembed.accelerate:Kept.save",
+    "drop accelerators": "ragembed.accelerate:drop_all",
+    "look after accelerators": "ragembed.accelerate:after_update",
     "fsync": "os:fsync",
     "rename": "os:replace",
 }

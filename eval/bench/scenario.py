@@ -15,7 +15,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,12 @@ _WORDS = [
 ]
 _ALL = 100_000
 """More hits than there are chunks: ties do not matter when everything that matches is asked for."""
+FLAT, LISTS = "flat", "ivf(lists=4, probes=4)"
+"""Exact search, and an accelerator that looks into all its lists of vectors as they are, so that it misses nothing."""
+_NEAR = 2
+"""Hits that are asked for through an accelerator: of few rows it serves few, and leaves `_ALL` to exact search."""
+ENOUGH_CHUNKS = 60
+"""So many that an accelerator over them, without those that it is measured by, serves `_NEAR` hits."""
 
 
 def sign_of(name: str, paragraph: int, version: int) -> str:
@@ -66,24 +72,31 @@ class State:
 
     documents: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
+    index_type: str = FLAT
+    """What `optimize` was last told; it changes no answer."""
 
     @property
     def key(self) -> str:
-        """The same for equal states."""
+        """The same for states of the same answers."""
         return json.dumps([self.documents, self.files], sort_keys=True)
+
+    @property
+    def chunks(self) -> int:
+        """How many it has."""
+        return PARAGRAPHS * (len(self.documents) + len(self.files))
 
     def put(self, *ids: str, version: int = 0) -> State:
         """With those documents."""
-        return State({**self.documents, **dict.fromkeys(ids, version)}, self.files)
+        return replace(self, documents={**self.documents, **dict.fromkeys(ids, version)})
 
     def without(self, *ids: str) -> State:
         """Without those documents."""
-        return State({name: v for name, v in self.documents.items() if name not in ids}, self.files)
+        return replace(self, documents={name: v for name, v in self.documents.items() if name not in ids})
 
     def written(self, **files: int | None) -> State:
         """With those files, by stem; without those that are None."""
         new = {**self.files, **{f"{stem}.md": version for stem, version in files.items()}}
-        return State(self.documents, {name: v for name, v in new.items() if v is not None})
+        return replace(self, files={name: v for name, v in new.items() if v is not None})
 
     def document(self, identifier: str) -> Document:
         """One of its documents."""
@@ -136,6 +149,8 @@ class Answers:
     """Each document's metadata and chunks: id, span, text."""
     hits: Mapping[str, Found]
     """By query."""
+    near: Mapping[str, Near] = field(default_factory=dict)
+    """The same, through the accelerator if there is one."""
 
     def difference(self, other: Answers) -> str:
         """What of `other` is not the same here; empty where all is."""
@@ -148,9 +163,9 @@ class Answers:
         for name, value in other.documents.items():
             if self.documents[name] != value:
                 return f"document {name} is {self.documents[name]}, should be {value}"
-        return next(
-            filter(None, (hits_differ(self.hits[query], hits) for query, hits in other.hits.items())), ""
-        )
+        differences = (hits_differ(self.hits[query], hits) for query, hits in other.hits.items())
+        nearest = (near_differs(near, other.hits[query]) for query, near in self.near.items())
+        return next(filter(None, (*differences, *nearest)), "")
 
 
 def hits_differ(found: Found, expected: Found) -> str:
@@ -178,6 +193,51 @@ def ask(pipeline: Pipeline, queries: Sequence[str]) -> dict[str, Found]:
         scores = {hit.chunk.id: _comparable(hit) for hit in hits}
         found[query] = {chunk: parts for chunk, parts in scores.items() if parts}
     return found
+
+
+Near = Mapping[str, Mapping[str, float]]
+"""For each dense embedder the chunks nearest to a query, with their scores."""
+
+
+def ask_near(pipeline: Pipeline, query: str) -> tuple[Near, bool]:
+    """The nearest chunks, and whether an accelerator named them."""
+    from ragembed.index.ann.search import AcceleratedIndex
+    from ragembed.retrieve.sides import DenseSide
+
+    near: dict[str, Mapping[str, float]] = {}
+    served = False
+    for ranking in pipeline.rankings([query], _NEAR):
+        near, served = {}, False
+        for number, side in enumerate(ranking.sides):
+            if not isinstance(side, DenseSide) or side.embedder.name == _LEARNT:
+                continue
+            (hits,) = ranking.lists(number, [0], _NEAR)
+            chunks = ranking.chunks([row for row, _ in hits])
+            near[side.embedder.name] = {chunks[row].id: score for row, score in hits}
+            index = side.index
+            served |= isinstance(index, AcceleratedIndex) and index.accelerator.serves(_NEAR + 1, None)
+    return near, served
+
+
+def near_differs(near: Near, found: Found) -> str:
+    """What is nearest other than the best of everything that is found; empty where nothing is."""
+    for name, scores in near.items():
+        known = {
+            chunk: score
+            for chunk, parts in found.items()
+            for embedder, score in parts.items()
+            if embedder.startswith(name)
+        }
+        best = sorted(known.values(), reverse=True)[:_NEAR]  # by scores, as equal ones may change places
+        if not set(scores) <= set(known):
+            return f"{sorted(set(scores) - set(known))} are near by {name} and are not found"
+        if (
+            len(scores) != len(best)
+            or not all(_close(score, known[chunk]) for chunk, score in scores.items())
+            or not all(map(_close, sorted(scores.values(), reverse=True), best))
+        ):
+            return f"the nearest by {name} are {dict(scores)}, the best scores {best}"
+    return ""
 
 
 def _comparable(hit: Hit) -> dict[str, float]:
@@ -273,10 +333,17 @@ def faults_of(
         wrong = [f"verify: {problem}" for problem in verify(pipeline.store)]
         if wrong:
             return -1, wrong
-        found = Answers(held(folder), ask(pipeline, queries))
+        near = {query: ask_near(pipeline, query)[0] for query in queries}
+        found = Answers(held(folder), ask(pipeline, queries), near)
+        info = pipeline.info()
+    index_type = info["index_type"]
+    if index_type == FLAT and info["accelerators"]:
+        return -1, ["there is an accelerator, and the index type is flat"]
     differences = []
     for number, state in enumerate(allowed):
         difference = found.difference(oracle.answers(state, queries))
+        if not difference and index_type != state.index_type:
+            difference = f"the index type is {index_type}, should be {state.index_type}"
         if not difference:
             return number, []
         differences.append(f"not state {number} of {len(allowed)}: {difference}")
@@ -319,7 +386,10 @@ def script() -> list[Step]:
     def added(*ids: str) -> Act:
         return lambda pipeline, place: pipeline.add([document_of(name, 0) for name in ids])
 
-    first, second = [f"a{n}" for n in range(6)], [f"bb{n}" for n in range(4)]
+    def optimized(index_type: str) -> Act:
+        return lambda pipeline, place: pipeline.optimize(index_type=index_type)
+
+    first, second = [f"a{n:x}" for n in range(16)], [f"bb{n}" for n in range(4)]
     state = then("add to nothing", added(*first), State().put(*first))
     state = then("add", added(*second), state.put(*second))
     state = then(
@@ -327,6 +397,7 @@ def script() -> list[Step]:
         lambda p, place: p.index(place.sources),
         state.written(one=0, two=0, three=0, four=0),
     )
+    state = then("optimize", optimized(LISTS), replace(state, index_type=LISTS))
     changed = state.put("a1", "a2", version=1).put("new")
     state = then(
         "upsert",
@@ -344,17 +415,18 @@ def script() -> list[Step]:
     state = then(
         "delete by filter",
         lambda p, place: p.delete(where={"lang": document_of("bb0", 0).metadata["lang"]}),
-        State(
-            {
-                name: v
+        state.without(
+            *(
+                name
                 for name, v in state.documents.items()
-                if document_of(name, v).metadata["lang"] != document_of("bb0", 0).metadata["lang"]
-            },
-            state.files,
+                if document_of(name, v).metadata["lang"] == document_of("bb0", 0).metadata["lang"]
+            )
         ),
     )
     state = then("vacuum", lambda p, place: p.vacuum(), state, leaves_no_trace=True)
     state = then("repair", lambda p, place: p.repair(), state, damage=_lose_a_segment)
+    state = then("optimize again", optimized(LISTS), state)
+    state = then("search exactly again", optimized(FLAT), replace(state, index_type=FLAT))
     return steps
 
 

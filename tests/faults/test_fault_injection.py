@@ -10,10 +10,13 @@ import pytest
 
 from ragembed.eval.bench.faultfs import KINDS, environment
 from ragembed.eval.bench.faults import CREATE, CUT, WAYS, Injection, by_mode, by_step, inject
+from ragembed.eval.bench.scenario import CHUNKER, EMBEDDERS, Place, ask_near
 from ragembed.eval.bench.scenario import script as steps
+from ragembed.pipeline import Pipeline
 
-_EVERY = 23
+_EVERY = 41
 """A prime, so that over all steps each kind of operation has its turn."""
+_EVERY_LEARNT = 23
 
 THIRD_WRITE = """
 import json, sys
@@ -58,7 +61,7 @@ def found(library: Path) -> list[Injection]:
 @pytest.fixture(scope="session")
 def found_learning(library: Path) -> list[Injection]:
     """Of the two steps that write what an embedder has learnt."""
-    return inject(library, every=_EVERY, only=["add to nothing", "vacuum"], embedder="learnt")
+    return inject(library, every=_EVERY_LEARNT, only=["add to nothing", "vacuum"], embedder="learnt")
 
 
 def test_nothing_is_wrong_after_a_fault_while_what_is_learnt_is_written(
@@ -90,6 +93,20 @@ def test_the_tables_count_every_fault_once(found: list[Injection]) -> None:
         *parts, whole = rows
         assert whole[1:] == [sum(column) for column in zip(*(row[1:] for row in parts), strict=True)]
         assert whole[1] == len(found)
+
+
+def test_what_is_left_is_searched_through_an_accelerator(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    served = {}
+    with Pipeline.create(place.index, EMBEDDERS["hybrid"], CHUNKER) as pipeline:
+        for step in steps():
+            place.show(step.after.files)
+            step.act(pipeline, place)
+            served[step.name] = ask_near(pipeline, "borant calive")[1]
+    names = list(served)
+    before, after = names[: names.index("optimize")], names[names.index("optimize") : -1]
+    assert not any(served[name] for name in [*before, "search exactly again"])
+    assert all(served[name] for name in after)
 
 
 def test_power_cuts_show_when_nothing_is_synced(library: Path) -> None:

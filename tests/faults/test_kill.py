@@ -10,7 +10,8 @@ import pytest
 
 from ragembed.eval.bench.phases import IDLE, PHASES, Board, turns
 
-_RUNS = 25
+_RUNS = 15
+_OPTIMIZING = 10
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +20,22 @@ def kills(script: Callable[..., str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in told.splitlines()]
 
 
+@pytest.fixture(scope="session")
+def kills_of_optimize(script: Callable[..., str]) -> list[dict[str, Any]]:
+    told = script("ragembed.eval.bench.kill", "--json", "--runs", _OPTIMIZING, "--optimizing")
+    return [json.loads(line) for line in told.splitlines()]
+
+
 def test_nothing_is_lost_and_nothing_comes_back(kills: list[dict[str, Any]]) -> None:
     assert [kill for kill in kills if kill["wrong"]] == []
     assert len(kills) == _RUNS
+
+
+def test_optimize_leaves_the_index_before_or_after(kills_of_optimize: list[dict[str, Any]]) -> None:
+    assert [kill for kill in kills_of_optimize if kill["wrong"]] == []
+    assert len(kills_of_optimize) == _OPTIMIZING
+    assert sum(kill["step"] == "optimize" for kill in kills_of_optimize) >= 3
+    assert any(kill["accelerated"] for kill in kills_of_optimize)
 
 
 def test_kills_hit_writes_in_many_phases_and_never_idle_time(kills: list[dict[str, Any]]) -> None:
