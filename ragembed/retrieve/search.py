@@ -166,11 +166,12 @@ class Searcher:
         options: SearchOptions,
         first_only: bool = False,
     ) -> Iterator[T]:
-        """What `work` makes of the rankings of some queries at a time, on all cores, in their order."""
+        """What `work` makes of the rankings of some queries at a time, in their order."""
         selection = view.selection(catalog, condition, first_only)
-        workers = (
-            1 if options.make_steps() else threads()
-        )  # a model that ranks again uses all cores by itself
+        # what a lexical search does between its compiled loops keeps other threads out, and a model that ranks again
+        # uses all cores by itself
+        alone = options.make_steps() or all(embedder.kind == "sparse" for embedder in self.embedders)
+        workers = 1 if alone else threads()
         size = _group_size(view, depth, workers)
         taken = threading.Lock()
 
