@@ -28,6 +28,7 @@ class System:
     embedder: str
     chunker: str = _WHOLE
     index_type: str = _FLAT
+    """Of its vectors; postings and token vectors are as they are."""
     fusion: str | None = None
     """How a hybrid's lists are joined; None where there is one list."""
     steps: str | None = None
@@ -83,7 +84,7 @@ class System:
         return cls(
             "+".join(names),
             cut,
-            index_type,
+            index_type if any(part.kind == "dense" for part in parts) else _FLAT,
             joined if len(names) > 1 else None,
             taken or None,
             aggregated if cut != _WHOLE else None,

@@ -36,6 +36,13 @@ def test_the_order_of_embedders_matters_to_weights_alone() -> None:
     assert [system.embedder for system in grid(both, fusions=["rrf(weights=0.7:0.3)"])] == both
 
 
+def test_index_types_are_for_vectors() -> None:
+    systems = grid(["bm25", "lsa", "bm25+lsa"], index_types=["flat", "hnsw"])
+    assert [system.name for system in systems] == [
+        "bm25", "lsa", "lsa, hnsw", "bm25+lsa", "bm25+lsa, hnsw",
+    ]  # fmt: skip
+
+
 def test_specs_are_canonical() -> None:
     assert System.make("bm25( k1=1.5 )") == System.make("bm25")
     assert System.make("bm25+tfidf", fusion="rrf( k=60 )").fusion == "rrf"
