@@ -51,7 +51,7 @@ def rescored(
     """
     best = _best_compiled if compiled else _best
     k = min(k, rows.shape[1])
-    parts = [best(segment.flat, segment.rows, queries, rows, k) for segment in segments]
+    parts = [best(segment.flat, segment.rows, queries, rows, k) for segment in segments if len(segment.rows)]
     if sum(found for _, _, found in parts) < np.count_nonzero(rows >= 0):
         raise CorruptError(
             "an accelerator names rows that no segment holds", "run: ragembed verify INDEX --repair"
