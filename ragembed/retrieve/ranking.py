@@ -129,7 +129,11 @@ class Ranking:
     def fuse(self, queries: Sequence[Sequence[Sequence[tuple[int, float]]]], k: int) -> list[list[Fused]]:
         """The k best of the lists that each query has, one an embedder, each of (row, score), best first."""
         ranked = [self.fusion.fuse(lists, self.about) for lists in queries]
-        tied = {fused.row for hits in ranked for fused in _tied(hits, [hit.score for hit in hits], k)}
+        tied = {
+            hits[at].row
+            for hits in ranked
+            for at in np.flatnonzero(_tied_places(np.array([hit.score for hit in hits]), k))
+        }
         if tied:
             place = self.catalog.places(sorted(tied))
             for hits in ranked:
@@ -182,7 +186,7 @@ class Ranking:
                 found[i] = answer
 
 
-def _tied_places(scores: NDArray[np.float32], k: int) -> NDArray[np.bool_]:
+def _tied_places(scores: NDArray[np.floating], k: int) -> NDArray[np.bool_]:
     """Which of some scores (n,), best first, a neighbour has too, as far as that matters to the first k."""
     tied = np.zeros(len(scores), np.bool_)
     same = scores[1:] == scores[:-1]
@@ -190,17 +194,6 @@ def _tied_places(scores: NDArray[np.float32], k: int) -> NDArray[np.bool_]:
     tied[:-1] |= same
     if len(scores) > k + 1:
         tied[k + 1 :] &= scores[k + 1 :] == scores[k - 1]
-    return tied
-
-
-def _tied(hits: Sequence[T], scores: Sequence[float], k: int) -> list[T]:
-    """Those of `hits`, best first, that have the score of a neighbour, as far as that matters to the first k."""
-    tied = []
-    for i, hit in enumerate(hits):
-        if i > k and scores[i] != scores[k - 1]:
-            break
-        if (i and scores[i] == scores[i - 1]) or (i + 1 < len(scores) and scores[i] == scores[i + 1]):
-            tied.append(hit)
     return tied
 
 

@@ -16,6 +16,7 @@ from ragembed.index.ann.rescore import rescored, worth_compiling
 from ragembed.index.dense import DenseIndex, DenseSegment, Floats, Rows
 from ragembed.index.flat import flat_index
 from ragembed.index.selection import Selection
+from ragembed.index.sparse import merge_best
 
 _GATHERED = 1 << 23
 """Bytes of vectors beside the accelerator up to which they are copied into one array, which one product scores."""
@@ -78,7 +79,7 @@ class AcceleratedIndex(DenseIndex):
                 for query, other in zip(
                     some.tolist(), self.beside.search_many(queries[some], k, selection), strict=True
                 ):
-                    found[query] = _joined(found[query], other, k)
+                    found[query] = merge_best([found[query], other], k)
             if len(short):  # too few were left of what may be found at all
                 again = super().search_many(queries[some[short]], k, selection)
                 for query, answer in zip(some[short].tolist(), again, strict=True):
@@ -92,15 +93,6 @@ class AcceleratedIndex(DenseIndex):
         rows[at < 0] = -1
         rows, scores = rescored(self.segments, queries, rows, k, compiled=worth_compiling(self.searches))
         return rows, scores, np.flatnonzero(rows[:, -1] < 0)
-
-
-def _joined(one: tuple[Rows, Floats], other: tuple[Rows, Floats], k: int) -> tuple[Rows, Floats]:
-    """The k best of two lists that share no row."""
-    if not len(other[0]):
-        return one
-    rows, scores = np.concatenate((one[0], other[0])), np.concatenate((one[1], other[1]))
-    best = np.lexsort((rows, -scores))[:k]
-    return rows[best], scores[best]
 
 
 def _beside(segments: Sequence[DenseSegment], covered: Rows) -> list[DenseSegment]:
